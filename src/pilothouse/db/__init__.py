@@ -1,0 +1,10 @@
+"""The database: engine and transactions, column types, change topics, secrets at rest, migrations. Knows no domain.
+
+Start at ``engine.py``. Rooms declare their tables in their own ``models.py`` on `Row`; ``migrations/`` holds the sum of all.
+"""
+
+from pilothouse.db.changes import Watch, touch
+from pilothouse.db.engine import Database, DatabaseDown, Tx, on_commit
+from pilothouse.db.row import Id, Row, UtcDateTime, stamped
+
+__all__ = ["Database", "DatabaseDown", "Id", "Row", "Tx", "UtcDateTime", "Watch", "on_commit", "stamped", "touch"]

@@ -1,0 +1,128 @@
+"""Connections and transactions on SQLite (WAL) and PostgreSQL (psycopg 3), both synchronous."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session, sessionmaker
+
+from pilothouse.base.errors import Unavailable
+from pilothouse.db.changes import note_changes, publish_changes
+
+#: A running transaction. Verbs take it as their first argument and never commit.
+Tx = Session
+
+BUSY_TIMEOUT_S = 15
+
+
+class DatabaseDown(Unavailable):
+    """The database does not answer. Nothing was changed; try again in a moment."""
+
+    code = "db/database-down"
+
+
+class Database:
+    """One database. ``write()`` and ``read()`` give transactions; ``url`` may be ``sqlite:///FILE`` or ``postgresql://…``.
+
+    On SQLite a write transaction takes the write lock at its start (``BEGIN IMMEDIATE``, waiting up to 15 s) and a read
+    transaction never waits. On PostgreSQL both use the same pool. Both raise `DatabaseDown` when there is no connection
+    or no lock; any other exception rolls back and goes on.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url: URL = _driver(make_url(url))
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = self._engine(pool_size, immediate=True)
+        self.read_engine = self._engine(pool_size, immediate=False) if self.is_sqlite else self.engine
+        self._write = sessionmaker(self.engine, expire_on_commit=False)
+        self._read = sessionmaker(self.read_engine, expire_on_commit=False, autoflush=False)
+        event.listen(self._write, "before_flush", note_changes)
+        event.listen(self._write, "before_commit", publish_changes)
+        event.listen(self._write, "after_commit", _run_hooks)
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        """A transaction that commits at the end of the block, or rolls back if the block raises."""
+        with _named_errors(), self._write.begin() as tx:
+            yield tx
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """A transaction that sees one consistent state and is always rolled back."""
+        with _named_errors(), self._read() as tx:
+            yield tx
+
+    def is_up(self) -> bool:
+        """Whether a trivial query is answered now."""
+        try:
+            with self.read() as tx:
+                tx.execute(text("SELECT 1"))
+        except DatabaseDown:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close all idle connections. The object can be used again afterwards."""
+        self.engine.dispose()
+        self.read_engine.dispose()
+
+    def _engine(self, pool_size: int, *, immediate: bool) -> Engine:
+        if not self.is_sqlite:
+            return create_engine(
+                self.url, pool_size=pool_size, max_overflow=5, pool_pre_ping=True, connect_args={"connect_timeout": 5}
+            )
+        engine = create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=5,
+            connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
+        )
+        event.listen(engine, "connect", _prepare_sqlite)
+        begin = "BEGIN IMMEDIATE" if immediate else "BEGIN"
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return engine
+
+
+def on_commit(tx: Tx, hook: Callable[[], None]) -> None:
+    """Call ``hook`` once after this transaction has committed; never if it rolls back."""
+    tx.info.setdefault("hooks", []).append(hook)
+
+
+def _run_hooks(tx: Session) -> None:
+    for hook in tx.info.pop("hooks", []):
+        hook()
+
+
+def _driver(url: URL) -> URL:
+    return url.set(drivername="postgresql+psycopg") if url.drivername in {"postgresql", "postgres"} else url
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "cache_size=-16000",
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeout as error:
+        raise DatabaseDown("All database connections are in use. Try again in a moment.") from error
+    except OperationalError as error:
+        raise DatabaseDown from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseDown from error
+        raise

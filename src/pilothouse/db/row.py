@@ -1,0 +1,64 @@
+"""What all tables share: the declarative base, ids that are never used twice, and moments that are always UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.types import JSON, TypeDecorator
+
+from pilothouse.base import clock
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime in UTC: ``timestamptz`` on PostgreSQL, naive UTC text on SQLite. A naive value is a ``ValueError``."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a datetime without time zone never enters the database")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+_BIG = BigInteger().with_variant(Integer, "sqlite")
+
+#: Primary key: an integer that is never used again, also after its row was deleted.
+Id = Annotated[int, mapped_column(_BIG, primary_key=True, autoincrement=True)]
+
+
+class Row(DeclarativeBase):
+    """Base of every table. ``topic`` names the change topic that a write to this table touches (see ``changes.py``)."""
+
+    topic: ClassVar[str | None] = None
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime(),
+        int: _BIG,
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+    }
+    __table_args__: Any = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy declares it so
+
+
+def stamped() -> Any:
+    """A column that is filled with the moment its row is made."""
+    return mapped_column(UtcDateTime(), default=clock.now)

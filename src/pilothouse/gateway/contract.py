@@ -1,0 +1,128 @@
+"""What a product tells the gateway about its URLs: whose path is this, who may open it, where does it go, wake it.
+
+The one allowed inversion of the house: the door below asks, products above answer; ``app.py`` hands their `RouteOwner`
+in. All four methods are called for every request that reaches the door, so they answer from memory where they can.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from pilothouse.base.access import Principal, ResourceRef
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as the door sees it. ``path`` is canonical and begins after the stage's prefix (``/content/…``)."""
+
+    stage_id: int
+    stage_path: str
+    path: str
+    query: str = ""
+    method: str = "GET"
+    is_page_load: bool = False
+    is_websocket: bool = False
+    if_none_match: str = ""
+    range: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a path belongs: the resource and its ``mount`` (from the host's root, ends in ``/``; the stage's prefix included).
+
+    ``bundle_id`` is set when the URL names a bundle (``_bundle12``, ``_rev12``). ``redirect`` = send the client to this
+    path instead (a missing slash).
+    """
+
+    subject: ResourceRef
+    stage_id: int
+    mount: str
+    rest: str
+    bundle_id: int | None = None
+    redirect: str | None = None
+
+
+class Timeout(StrEnum):
+    """The four route classes that a content's timeouts are rounded up to."""
+
+    MINUTE = "app1m"
+    FIVE_MINUTES = "app5m"
+    HOUR = "app1h"
+    NONE = "app0"
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Send the request to a job. ``address`` is ``ip:port``; ``inner`` the path that replaces the mount (``/`` = stripped)."""
+
+    address: str
+    job_key: str
+    inner: str = "/"
+    timeout: Timeout = Timeout.FIVE_MINUTES
+    bundle_id: int | None = None
+
+
+@dataclass(frozen=True)
+class StaticFile:
+    """Send a file: ``path`` is absolute and resolved below our own folders; ``content_type`` and ``etag`` go out as they are."""
+
+    path: str
+    size_bytes: int
+    etag: str
+    content_type: str
+    cache_control: str = "private, no-cache"
+    bundle_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Asleep:
+    """Nothing runs yet: wake it and ask again. ``starting`` = somebody already did. ``timeout_s`` bounds the waiting."""
+
+    starting: bool
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class Broken:
+    """There is nothing to send to, and waking won't help: never deployed, or the start failed.
+
+    ``reason`` is for people who may change the thing (it may name files and errors), ``log_url`` leads them to the log;
+    viewers get a plain sentence. ``status`` is what the client receives: ≥ 500 for a failed start.
+    """
+
+    status: int
+    reason: str
+    log_url: str = ""
+
+
+Target = Worker | StaticFile | Asleep | Broken
+
+
+class RouteOwner(Protocol):
+    """One product's answers. Synchronous, quick, never raising for a request that is merely wrong."""
+
+    def find(self, asked: Asked) -> Place | None:
+        """Whose path this is; ``None`` when it is nobody's (404)."""
+        ...
+
+    def may_open(self, place: Place, principal: Principal) -> bool:
+        """Whether ``principal`` may see it."""
+        ...
+
+    def may_edit(self, place: Place, principal: Principal) -> bool:
+        """Whether ``principal`` may see reasons and logs of failures."""
+        ...
+
+    def target(self, place: Place, asked: Asked) -> Target:
+        """Where the request goes now."""
+        ...
+
+    def wake(self, place: Place, principal: Principal) -> None:
+        """Start a worker unless one is starting; thaw a frozen one. Returns at once. Called only after `may_open`."""
+        ...
+
+    def title(self, place: Place) -> str:
+        """The name to show on progress and error pages."""
+        ...

@@ -1,0 +1,48 @@
+"""What the gateway's access log told: usage rows, and how far the log was read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pilothouse.db import Id, Row
+
+
+class UsageEvent(Row):
+    """One line of use: ``kind`` is ``visit`` (an authorised page load), ``hit`` (a request) or ``socket`` (open to close).
+
+    ``principal_id`` is a user id and never a name; it is null for anonymous visitors and where the stage's
+    ``usage.detail`` forbids it. ``stream`` is Envoy's id of the request: a line read twice makes one row.
+    """
+
+    __tablename__ = "usage_event"
+    id: Mapped[Id]
+    kind: Mapped[str] = mapped_column(String(8))
+    stream: Mapped[str] = mapped_column(String(40), unique=True)
+    subject_kind: Mapped[str] = mapped_column(String(20))
+    subject_id: Mapped[int]
+    stage_id: Mapped[int | None]
+    principal_id: Mapped[int | None]
+    job_key: Mapped[str | None] = mapped_column(String(24))
+    bundle_id: Mapped[int | None]
+    path: Mapped[str] = mapped_column(String(1000), default="")
+    status: Mapped[int] = mapped_column(Integer, default=0)
+    user_agent: Mapped[str] = mapped_column(String(400), default="")
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    duration_ms: Mapped[int | None]
+    __table_args__ = (
+        Index("ix_usage_event_subject", "subject_kind", "subject_id", "started_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class LogOffset(Row):
+    """How many bytes of one log file (named by inode) are in the rows above; committed together with them."""
+
+    __tablename__ = "log_offset"
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    offset: Mapped[int] = mapped_column(BigInteger)
+    __table_args__ = ()

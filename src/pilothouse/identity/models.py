@@ -1,0 +1,135 @@
+"""People, groups, browser logins and keys. Names of people live here and nowhere else, so that they can be erased."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import Boolean, ForeignKey, Index, String, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from pilothouse.base.access import Role
+from pilothouse.db import Id, Row, stamped
+
+KEPT: Any = {"sqlite_autoincrement": True}
+
+
+class User(Row):
+    """A person or a service account. ``username`` is unique without regard to case; a deleted user leaves a tombstone."""
+
+    __tablename__ = "user"
+    topic: ClassVar[str] = "identity"
+    id: Mapped[Id]
+    guid: Mapped[str] = mapped_column(String(36), unique=True)
+    username: Mapped[str] = mapped_column(String(255))
+    email: Mapped[str] = mapped_column(String(320), default="")
+    first_name: Mapped[str] = mapped_column(String(255), default="")
+    last_name: Mapped[str] = mapped_column(String(255), default="")
+    role: Mapped[str] = mapped_column(String(20), default=Role.VIEWER.value)
+    is_service_account: Mapped[bool] = mapped_column(Boolean, default=False)
+    confirmed: Mapped[bool] = mapped_column(Boolean, default=True)
+    locked: Mapped[bool] = mapped_column(Boolean, default=False)
+    provider: Mapped[str] = mapped_column(String(40), default="password")
+    external_id: Mapped[str | None] = mapped_column(String(255))
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    must_set_password: Mapped[bool] = mapped_column(Boolean, default=False)
+    department: Mapped[str | None] = mapped_column(String(255))
+    site: Mapped[str | None] = mapped_column(String(255))
+    title: Mapped[str | None] = mapped_column(String(255))
+    locale: Mapped[str | None] = mapped_column(String(35))
+    timezone: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime] = stamped()
+    updated_at: Mapped[datetime] = stamped()
+    active_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+    @property
+    def display_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip() or self.username
+
+    __table_args__ = (Index("uq_user_username_lower", func.lower(username), unique=True), KEPT)
+
+
+class Group(Row):
+    """A named set of users."""
+
+    __tablename__ = "group"
+    topic: ClassVar[str] = "identity"
+    id: Mapped[Id]
+    guid: Mapped[str] = mapped_column(String(36), unique=True)
+    name: Mapped[str] = mapped_column(String(255))
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    gid: Mapped[int | None]
+    external_id: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[datetime] = stamped()
+    __table_args__ = (Index("uq_group_name_lower", func.lower(name), unique=True), KEPT)
+
+
+class Membership(Row):
+    """One user in one group; ``id`` keeps the order of joining."""
+
+    __tablename__ = "membership"
+    topic: ClassVar[str] = "identity"
+    id: Mapped[Id]
+    group_id: Mapped[int] = mapped_column(ForeignKey("group.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    __table_args__ = (UniqueConstraint("group_id", "user_id"), KEPT)
+
+
+class Login(Row):
+    """A browser sign-in. ``id`` is public (it names the login in lists and grants); the secret is stored as its SHA-256."""
+
+    __tablename__ = "login"
+    topic: ClassVar[str] = "identity"
+    id: Mapped[str] = mapped_column(String(24), primary_key=True)
+    secret_digest: Mapped[str] = mapped_column(String(64))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
+    provider: Mapped[str] = mapped_column(String(40), default="password")
+    address: Mapped[str] = mapped_column(String(64), default="")
+    user_agent: Mapped[str] = mapped_column(String(400), default="")
+    created_at: Mapped[datetime] = stamped()
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    user: Mapped[User] = relationship()
+    __table_args__ = ()
+
+
+class ApiKey(Row):
+    """A 256-bit key, stored as its SHA-256. A key bound to a job (``bound_*``) acts with capped rights and dies with it."""
+
+    __tablename__ = "api_key"
+    topic: ClassVar[str] = "identity"
+    id: Mapped[Id]
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
+    name: Mapped[str] = mapped_column(String(255))
+    prefix: Mapped[str] = mapped_column(String(12))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    role_cap: Mapped[str | None] = mapped_column(String(20))
+    bound_kind: Mapped[str | None] = mapped_column(String(20))
+    bound_id: Mapped[int | None]
+    job_id: Mapped[int | None] = mapped_column(index=True)
+    stage_id: Mapped[int | None]
+    created_at: Mapped[datetime] = stamped()
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    user: Mapped[User] = relationship()
+
+
+class KeyUse(Row):
+    """When a key or a login was last used, written at most once a minute: apart, so that it invalidates no cache."""
+
+    __tablename__ = "key_use"
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    ref: Mapped[str] = mapped_column(String(24), primary_key=True)
+    at: Mapped[datetime]
+    __table_args__ = ()
+
+
+class Failure(Row):
+    """Failed sign-ins of one name or one address in the current window: what throttling counts, shared by all replicas."""
+
+    __tablename__ = "login_failure"
+    bucket: Mapped[str] = mapped_column(String(80), primary_key=True)
+    count: Mapped[int]
+    until: Mapped[datetime]
+    __table_args__ = ()

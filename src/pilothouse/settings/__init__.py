@@ -1,0 +1,10 @@
+"""All options of an installation. ``options.py`` declares them, ``layers.py`` reads them.
+
+Order of strength: command-line flag > ``PILOTHOUSE_ROOM__OPTION`` > the TOML file > default. Options never live in the
+database. An unknown key is an error that proposes the nearest known one; any secret may also be given as ``…_file``.
+"""
+
+from pilothouse.settings.layers import Loaded, SettingsInvalid, flat, load
+from pilothouse.settings.options import LoadGroup, Settings, StageOption
+
+__all__ = ["LoadGroup", "Loaded", "Settings", "SettingsInvalid", "StageOption", "flat", "load"]

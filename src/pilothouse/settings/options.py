@@ -1,0 +1,229 @@
+"""Every option, typed and documented where it is declared; sections are rooms."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pypi_simple
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, model_validator
+
+MB = 1024 * 1024
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+Duration = Annotated[timedelta, PlainSerializer(lambda value: value.total_seconds())]
+
+
+class Server(Section):
+    """Addresses and names of this installation."""
+
+    public_url: str | None = None
+    """How people reach the dashboard and the API, with scheme. Rules `CONNECT_SERVER` and every link. Default: `http://localhost:PORT`."""
+    host: str = "127.0.0.1"
+    """The address the gateway binds."""
+    port: int = Field(3939, ge=1, le=65535)
+    """Port of the dashboard and the API."""
+    content_port: int | None = Field(None, ge=1, le=65535)
+    """Port of published content, an origin of its own. Default: `port` + 1."""
+    session_port: int | None = Field(None, ge=1, le=65535)
+    """Port of interactive sessions. Default: `port` + 2."""
+    content_host: str | None = None
+    """A host name of its own for content, instead of the content port."""
+    hosts: list[str] = []
+    """Further host names that requests may carry. Others get 421. `localhost`, loopback and the machine's name are known."""
+    single_origin: bool = False
+    """Serve content on the dashboard's origin. Weak: published code can then act as the person who opens it."""
+    bootstrap_secret: SecretStr | None = None
+    """Secret (base64, at least 32 bytes) with which `rsconnect bootstrap` makes the first administrator. Also `bootstrap_secret_file`."""
+    bootstrap_secret_file: Path | None = None
+    """A file that holds `bootstrap_secret`."""
+
+
+class Db(Section):
+    """Where the truth is kept."""
+
+    url: SecretStr | None = None
+    """`postgresql://user:password@host/name`, or `sqlite:///FILE`. Default: SQLite in the home. Also `url_file`."""
+    url_file: Path | None = None
+    """A file that holds `url`."""
+    pool_size: int = Field(10, ge=1, le=200)
+    """Connections kept open by each server process."""
+
+
+class Identity(Section):
+    """Sign-in, logins and keys."""
+
+    login_lifetime: Duration = timedelta(hours=12)
+    """A browser login ends after this long."""
+    password_min_length: int = Field(10, ge=8, le=200)
+    """Shortest password accepted for a local user."""
+    failures_allowed: int = Field(10, ge=1)
+    """Failed sign-ins of one name or one address before further ones wait."""
+    failures_window: Duration = timedelta(minutes=15)
+    """How long failed sign-ins are counted."""
+    hash_concurrency: int = Field(2, ge=1, le=64)
+    """Passwords checked at the same time; each takes 64 MB for a moment."""
+    key_lifetime: Duration | None = None
+    """API keys expire after this long. Default: never."""
+
+
+class Audit(Section):
+    """The audit trail."""
+
+    head_file: Path | None = None
+    """Where the signed head of the chain is also written. Put it on another disk or a log collector. Default: `logs/audit-head.log`."""
+    retention: Duration | None = None
+    """Events older than this are removed, whole chain segments at a time. Default: kept for ever."""
+
+
+class Tasks(Section):
+    """The durable queue."""
+
+    builds: int = Field(2, ge=1, le=100)
+    """Deploys and builds that run at the same time on one server process."""
+    starts: int = Field(4, ge=1, le=100)
+    """Workers started at the same time on one server process."""
+    retention: Duration = timedelta(days=30)
+    """Finished tasks and their output are kept this long."""
+
+
+class Launcher(Section):
+    """Where jobs run."""
+
+    backend: str = "local"
+    """Which launcher runs jobs."""
+    sandbox: Literal["required", "preferred", "off"] = "preferred"
+    """Isolation by bubblewrap. `required` refuses to start without it."""
+    uid_base: int = Field(200_000, ge=1000)
+    """When the server is root, content number N runs as uid `uid_base` + N."""
+    readable_paths: list[Path] = []
+    """Further folders of the host that every job may read, for example a driver's directory."""
+    log_size: int = Field(10 * MB, ge=64 * 1024)
+    """A job's log file is rotated at this many bytes."""
+    log_files: int = Field(4, ge=1, le=100)
+    """Rotated log files kept for each job."""
+    keep_ended: Duration = timedelta(days=7)
+    """Logs of ended jobs are kept this long."""
+
+
+class Content(Section):
+    """Published content."""
+
+    bundle_size_limit: int = Field(1024 * MB, ge=1 * MB)
+    """Largest archive accepted, in bytes."""
+    unpacked_size_limit: int = Field(4096 * MB, ge=1 * MB)
+    """Largest total of the files in an archive, in bytes."""
+    unpacked_files_limit: int = Field(20_000, ge=1)
+    """Most files in an archive."""
+    init_timeout: Duration = timedelta(seconds=60)
+    """A worker that does not listen after this long has failed to start."""
+    idle_timeout: Duration = timedelta(minutes=2)
+    """A worker without connections is frozen (or stopped, see `idle`) after this long."""
+    idle: Literal["freeze", "stop", "keep"] = "freeze"
+    """What happens to an idle worker."""
+    frozen_limit: int = Field(50, ge=0)
+    """Most frozen workers kept on one server; the longest frozen is stopped first."""
+    drain_timeout: Duration = timedelta(minutes=5)
+    """An old worker with open connections is stopped after this long."""
+    bundles_kept: int = Field(20, ge=2)
+    """Bundles kept for each content; older inactive ones are removed."""
+
+
+class Runtimes(Section):
+    """Languages and packages."""
+
+    python: list[Path] = []
+    """Python interpreters to offer. Default: those found on the machine."""
+    python_matching: Literal["exact", "nearest", "any"] = "nearest"
+    """How the version a bundle asks for is matched with the installed ones."""
+    python_index: str = pypi_simple.PYPI_SIMPLE_ENDPOINT
+    """The package index for Python. Credentials in it are never shown."""
+    allow_index_options: bool = False
+    """Let bundles name other indexes and direct addresses in their requirements."""
+    build_timeout: Duration = timedelta(minutes=30)
+    """Restoring packages fails after this long."""
+
+
+class Gateway(Section):
+    """The native front door."""
+
+    envoy_path: Path | None = None
+    """Another Envoy binary. Its checksum must be known, or set `envoy_sha256`. Default: the one that is installed with us."""
+    envoy_sha256: str | None = None
+    """Checksum of the binary at `envoy_path`."""
+    concurrency: int = Field(1, ge=1, le=256)
+    """Worker threads of the gateway."""
+    usage_kept: Duration = timedelta(days=90)
+    """Raw usage rows are kept this long."""
+
+
+class ConnectApi(Section):
+    """The publishing protocol."""
+
+    version: str = "2026.06.0"
+    """The version that clients see; they switch features on by it."""
+
+
+class LoadGroup(Section):
+    """A named set of limits for jobs and content."""
+
+    key: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")
+    """Name of the group."""
+    cpu: float = Field(1.0, gt=0)
+    """Cores one job may use."""
+    memory: int = Field(1024 * MB, ge=16 * MB)
+    """Memory one job may use, in bytes."""
+    processes: int = Field(256, ge=8)
+    """Processes and threads one job may have."""
+
+
+class StageOption(Section):
+    """One stage: a place content moves through, in the order of the file."""
+
+    key: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    """Short name; part of the URL."""
+    title: str = ""
+    """Name shown to people. Default: the key."""
+    path: str | None = None
+    """URL prefix, `/` or `/KEY/`. Default: `/` for the first stage, `/KEY/` for the others."""
+    host: str | None = None
+    """A host name of its own."""
+
+
+class Settings(Section):
+    """All options of one installation."""
+
+    server: Server = Server()
+    db: Db = Db()
+    identity: Identity = Identity()
+    audit: Audit = Audit()
+    tasks: Tasks = Tasks()
+    launcher: Launcher = Launcher()
+    content: Content = Content()
+    runtimes: Runtimes = Runtimes()
+    gateway: Gateway = Gateway()
+    connect_api: ConnectApi = ConnectApi()
+    stages: list[StageOption] = [
+        StageOption(key="dev", title="Development"),
+        StageOption(key="prod", title="Production"),
+    ]
+    load_groups: list[LoadGroup] = [
+        LoadGroup(key="low", cpu=0.5, memory=512 * MB, processes=128),
+        LoadGroup(key="medium", cpu=1.0, memory=2048 * MB, processes=256),
+        LoadGroup(key="high", cpu=4.0, memory=8192 * MB, processes=1024),
+    ]
+
+    @model_validator(mode="after")
+    def _stages_have_names_of_their_own(self) -> Settings:
+        for what, keys in (
+            ("stages", [s.key for s in self.stages]),
+            ("load_groups", [g.key for g in self.load_groups]),
+        ):
+            if not keys or len(set(keys)) != len(keys):
+                raise ValueError(f"{what} must have at least one entry and no key twice")
+        return self

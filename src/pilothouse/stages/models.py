@@ -1,0 +1,29 @@
+"""Stages: the ordered places that content moves through (dev, test, prod)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from sqlalchemy import Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from pilothouse.db import Id, Row, stamped
+
+
+class Stage(Row):
+    """One stage. ``path`` is its URL prefix (``/`` or ``/prod/``), ``host`` its own host name if it has one.
+
+    Rows follow the settings at every start; a stage that left the settings is retired, never deleted.
+    """
+
+    __tablename__ = "stage"
+    topic: ClassVar[str] = "stages"
+    id: Mapped[Id]
+    key: Mapped[str] = mapped_column(String(32), unique=True)
+    title: Mapped[str] = mapped_column(String(80))
+    path: Mapped[str] = mapped_column(String(80))
+    host: Mapped[str | None] = mapped_column(String(255))
+    position: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime] = stamped()
+    retired_at: Mapped[datetime | None]
