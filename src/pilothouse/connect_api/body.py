@@ -1,0 +1,76 @@
+"""Request bodies: JSON whatever the content type says, and ids that are what they claim to be."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Depends, Path, Request
+
+from pilothouse.base.errors import Invalid
+from pilothouse.base.ids import is_guid
+from pilothouse.connect_api.errors import BodyUnreadable, MalformedId
+
+SIZE_LIMIT = 4 * 1024 * 1024
+
+
+class BodyTooLarge(Invalid):
+    """The body is larger than 4 MB. Send less at once."""
+
+    code = "connect-api/body-too-large"
+
+
+async def _json(request: Request) -> Any:
+    parts, size = [], 0
+    async for part in request.stream():
+        parts.append(part)
+        if (size := size + len(part)) > SIZE_LIMIT:
+            raise BodyTooLarge
+    try:
+        return orjson.loads(b"".join(parts)) if size else None
+    except orjson.JSONDecodeError as error:
+        raise BodyUnreadable(f"The body is not valid JSON ({error}). Correct it and send it again.") from None
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    body = await _json(request)
+    if body is None:
+        return {}
+    if not isinstance(body, dict):
+        raise BodyUnreadable("The body must be a JSON object.")
+    return body
+
+
+async def _array(request: Request) -> list[Any]:
+    body = await _json(request)
+    if not isinstance(body, list):
+        raise BodyUnreadable("The body must be a JSON array.")
+    return body
+
+
+def _guid(guid: Annotated[str, Path()]) -> str:
+    if not is_guid(guid):
+        raise MalformedId(f"“{guid}” is not a GUID.")
+    return guid
+
+
+def text_or_none(body: dict[str, Any], name: str) -> str | None:
+    """The field as text; ``None`` if absent or null. Raises `BodyUnreadable` for any other type."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, str):
+        raise BodyUnreadable(f"“{name}” must be text.")
+    return value
+
+
+def integer(text: object, what: str) -> int:
+    """A decimal id that arrives as text or number. Raises `MalformedId`."""
+    if isinstance(text, int) and not isinstance(text, bool):
+        return text
+    if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    raise MalformedId(f"“{text}” is not a valid {what}.")
+
+
+JsonObject = Annotated[dict[str, Any], Depends(_object)]
+JsonArray = Annotated[list[Any], Depends(_array)]
+Guid = Annotated[str, Depends(_guid)]
