@@ -7,7 +7,10 @@ import typer
 from pilothouse.cli import audit, config, keys, maintenance, serve, users
 
 program = typer.Typer(
-    name="pilothouse", help="One server for a company's data-science platform.", no_args_is_help=True, pretty_exceptions_enable=False
+    name="pilothouse",
+    help="One server for a company's data-science platform.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
 )
 program.command()(serve.serve)
 program.command(hidden=True)(serve.worker)

@@ -12,7 +12,10 @@ import typer
 
 DEFAULT_HOME = Path("~/.pilothouse")
 
-Home = Annotated[Path | None, typer.Option(help="Folder of the installation on this machine. Default: $PILOTHOUSE_HOME, else ~/.pilothouse.")]
+Home = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the installation on this machine. Default: $PILOTHOUSE_HOME, else ~/.pilothouse."),
+]
 Config = Annotated[Path | None, typer.Option(help="Settings file. Default: HOME/pilothouse.toml.")]
 Server = Annotated[str | None, typer.Option(help="URL of a running server. Default: $CONNECT_SERVER.")]
 ApiKey = Annotated[str | None, typer.Option(help="API key for that server. Default: $CONNECT_API_KEY.")]

@@ -49,7 +49,11 @@ class Reach:
     def call(self, method: str, path: str, body: object = None, **query: object) -> Any:
         """The JSON answer (``None`` if there is no body). ``path`` is relative to ``/api/v1/``."""
         params = {k: str(v) for k, v in query.items() if v is not None}
-        response = self._remote(method, path, body, params) if self._server else asyncio.run(self._local(method, path, body, params))
+        response = (
+            self._remote(method, path, body, params)
+            if self._server
+            else asyncio.run(self._local(method, path, body, params))
+        )
         if response.is_error:
             raise Refused(_sentence(response))
         return response.json() if response.content else None
@@ -77,9 +81,13 @@ class Reach:
                 timeout=60,
             )
         except httpx.InvalidURL as error:
-            raise Invalid(f"“{self._server}” is not a URL. Write it with its scheme, for example http://localhost:3939.") from error
+            raise Invalid(
+                f"“{self._server}” is not a URL. Write it with its scheme, for example http://localhost:3939."
+            ) from error
         except httpx.HTTPError as error:
-            raise ServerUnreachable(f"The server {self._server} does not answer ({error}). Check its address, and that it runs.") from error
+            raise ServerUnreachable(
+                f"The server {self._server} does not answer ({error}). Check its address, and that it runs."
+            ) from error
 
     async def _local(self, method: str, path: str, body: object, params: dict[str, str]) -> httpx.Response:
         from pilothouse.app import local_api

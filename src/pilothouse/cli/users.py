@@ -62,7 +62,9 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List people."""
-    show(Reach(home=home, server=server, api_key=api_key).pages("users", prefix=prefix), as_json=as_json, columns=COLUMNS)
+    show(
+        Reach(home=home, server=server, api_key=api_key).pages("users", prefix=prefix), as_json=as_json, columns=COLUMNS
+    )
 
 
 @commands.command()

@@ -81,7 +81,11 @@ UNAVAILABLE_STATUS = 503
 
 def _routing(request: Request, error: HTTPException) -> JSONResponse:
     if error.status_code in (404, 405):
-        return _shape(404, NO_OBJECT, f"There is no endpoint {request.method} {request.url.path}. Check the address and the method.")
+        return _shape(
+            404,
+            NO_OBJECT,
+            f"There is no endpoint {request.method} {request.url.path}. Check the address and the method.",
+        )
     return _shape(error.status_code, INVALID, str(error.detail))
 
 

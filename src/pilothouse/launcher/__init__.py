@@ -9,7 +9,7 @@ launchers = Seam(
     "pilothouse.launchers",
     Launcher,
     {
-        "local": "pilothouse.launcher.backends.local:LocalLauncher",
+        "local": "pilothouse.launcher.backends.local.launcher:LocalLauncher",
         "memory": "pilothouse.launcher.backends.memory:MemoryLauncher",
     },
 )

@@ -1,0 +1,77 @@
+// What pages need beyond htmx: the XSRF header, copy buttons, relative times, keyboard, logs that follow. No dependencies.
+"use strict";
+
+const xsrf = () => document.querySelector('meta[name="xsrf"]')?.content ?? "";
+
+document.addEventListener("htmx:config:request", (event) => {
+  const request = event.detail.ctx.request;
+  if (request.method !== "GET") request.headers["X-RSC-XSRF"] = xsrf();
+});
+
+// A page in the background asks for nothing.
+document.addEventListener("htmx:before:request", (event) => {
+  if (document.hidden && event.target.matches?.("[data-polls]")) event.preventDefault();
+});
+
+document.addEventListener("click", async (event) => {
+  const copy = event.target.closest("[data-copy]");
+  if (copy) {
+    await navigator.clipboard.writeText(copy.dataset.copy);
+    const words = copy.querySelector(".label");
+    const before = words.textContent;
+    words.textContent = copy.dataset.done;
+    setTimeout(() => { words.textContent = before; }, 1600);
+  }
+  const theme = event.target.closest("[data-theme-choice]");
+  if (theme) {
+    const choice = theme.dataset.themeChoice;
+    if (choice === "system") localStorage.removeItem("theme"); else localStorage.setItem("theme", choice);
+    applyTheme();
+    showTheme();
+  }
+  document.querySelectorAll("details.menu[open]").forEach((menu) => {
+    if (!menu.contains(event.target)) menu.open = false;
+  });
+});
+
+function showTheme() {
+  const chosen = localStorage.getItem("theme") ?? "system";
+  document.querySelectorAll("[data-theme-choice]").forEach((button) => {
+    button.setAttribute("aria-pressed", String(button.dataset.themeChoice === chosen));
+  });
+}
+
+const STEPS = [["year", 31557600], ["month", 2629800], ["day", 86400], ["hour", 3600], ["minute", 60]];
+
+function showTimes() {
+  const words = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: "auto" });
+  document.querySelectorAll("time[data-ago]").forEach((element) => {
+    const seconds = (new Date(element.dateTime) - Date.now()) / 1000;
+    const step = STEPS.find(([, size]) => Math.abs(seconds) >= size);
+    if (step) element.textContent = words.format(Math.trunc(seconds / step[1]), step[0]);
+  });
+}
+setInterval(showTimes, 30000);
+
+// A log stays at its end while its reader is there.
+const atEnd = (log) => log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+const toEnd = () => document.querySelectorAll(".log[data-follows]").forEach((log) => { log.scrollTop = log.scrollHeight; });
+document.addEventListener("htmx:before:swap", () => {
+  document.querySelectorAll(".log").forEach((log) => { log.toggleAttribute("data-follows", atEnd(log)); });
+});
+document.addEventListener("htmx:after:swap", () => { toEnd(); showTheme(); });
+
+let waitsForPlace = false;
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") document.querySelectorAll("details.menu[open]").forEach((menu) => { menu.open = false; });
+  if (event.target.closest("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "/") {
+    event.preventDefault();
+    (document.querySelector("#gallery-search") ?? document.querySelector("#search"))?.focus();
+  }
+  if (waitsForPlace) document.querySelector(`[data-key="${CSS.escape(event.key)}"]`)?.click();
+  waitsForPlace = event.key === "g";
+});
+
+showTheme();
+toEnd();

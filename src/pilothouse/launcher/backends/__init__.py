@@ -1,0 +1,1 @@
+"""Implementations of the launcher's contract. Reached through ``pilothouse.launcher.launchers`` only."""

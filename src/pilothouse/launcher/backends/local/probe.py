@@ -1,0 +1,123 @@
+"""What works on this machine, found out by trying and never by version."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from pilothouse.launcher.backends.local import cgroups
+from pilothouse.launcher.contract import Capabilities
+
+TRIAL_UID = 65_534
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The answers: where bubblewrap is, whether it works with a user namespace, the control groups, and why not."""
+
+    bwrap: str | None
+    groups: cgroups.Hierarchies
+    is_root: bool
+    why_no_bwrap: str = ""
+
+    def capabilities(self) -> Capabilities:
+        facts, weak = [], []
+        if self.bwrap:
+            facts.append("Jobs run in a sandbox: own processes, own mounts, a read-only system.")
+        else:
+            weak.append(
+                f"Jobs are not isolated from each other: {self.why_no_bwrap} Install bubblewrap and allow user namespaces."
+            )
+        limits, freezer = self.groups.limits, self.groups.freezer
+        if limits == "rlimits":
+            weak.append(
+                "Limits are weak: no control groups can be written. Memory is limited for each process only, cpu not at all."
+            )
+        else:
+            facts.append(f"Memory, cpu and process limits by control groups ({limits}).")
+        facts.append(
+            "Idle jobs are frozen by " + ("signals." if freezer == "sigstop" else f"control groups ({freezer}).")
+        )
+        if not self.is_root:
+            weak.append(
+                "All jobs run as one user, the server's own: a job can impersonate visitors to another. Start the server as root."
+            )
+        elif self.bwrap:
+            facts.append("Each content runs under a user id of its own.")
+        if not has_swap():
+            facts.append("There is no swap: frozen jobs keep their memory.")
+        isolation = "bubblewrap" if self.bwrap else "none"
+        return Capabilities(limits, freezer, isolation, facts=tuple(facts), weak=tuple(weak))
+
+
+def probe(*, use_bwrap: bool) -> Findings:
+    """Try everything once; takes about a tenth of a second."""
+    is_root = os.geteuid() == 0
+    groups = cgroups.find()
+    if not use_bwrap:
+        return Findings(None, groups, is_root, "the sandbox is switched off in the settings.")
+    bwrap = shutil.which("bwrap", path="/usr/local/bin:/usr/bin:/bin")
+    if bwrap is None:
+        return Findings(None, groups, is_root, "bubblewrap is not installed.")
+    failure = _try_bwrap(bwrap, is_root=is_root)
+    return Findings(None if failure else bwrap, groups, is_root, f"bubblewrap failed ({failure})." if failure else "")
+
+
+def top_links() -> dict[str, str]:
+    """``/bin`` and its like: the target of the symbolic link, or empty where it is a folder of its own."""
+    found = {}
+    for name in ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"):
+        path = Path(name)
+        if path.is_symlink():
+            found[name] = os.readlink(name)
+        elif path.is_dir():
+            found[name] = ""
+    return found
+
+
+def has_swap() -> bool:
+    try:
+        return len(Path("/proc/swaps").read_text().splitlines()) > 1
+    except OSError:
+        return False
+
+
+def _try_bwrap(bwrap: str, *, is_root: bool) -> str:
+    command = [
+        bwrap,
+        "--unshare-pid",
+        "--unshare-user",
+        "--disable-userns",
+        "--die-with-parent",
+        "--ro-bind",
+        "/usr",
+        "/usr",
+    ]
+    for path, target in top_links().items():
+        command += ["--symlink", target, path] if target else ["--ro-bind", path, path]
+    command += [
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--perms",
+        "1777",
+        "--size",
+        "1048576",
+        "--tmpfs",
+        "/tmp",
+        "/usr/bin/true",
+    ]
+    identity = {"user": TRIAL_UID, "group": TRIAL_UID, "extra_groups": []} if is_root else {}
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=10, check=False, cwd="/", env={}, **identity)  # type: ignore[call-overload]
+    except (OSError, subprocess.SubprocessError) as error:
+        return str(error)
+    return (
+        ""
+        if done.returncode == 0
+        else done.stderr.decode(errors="replace").strip().splitlines()[-1:][0] or f"exit code {done.returncode}"
+    )

@@ -1,0 +1,1 @@
+"""Implementations of the blob store. Reached through ``pilothouse.storage.blob_stores`` only."""
