@@ -90,8 +90,7 @@ def content_root(folder: Path) -> Path:
 def _run(archive: Path, draft: Path, limits: UnpackLimits, uid: int | None) -> dict[str, Any]:
     source = os.open(archive, os.O_RDONLY)
     target = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
-    words = json.dumps({"files": limits.files, "bytes": limits.bytes})
-    identity: dict[str, Any] = {} if uid is None else {"user": uid, "group": uid, "extra_groups": []}
+    words = json.dumps({"files": limits.files, "bytes": limits.bytes, "uid": uid})
     try:
         done = subprocess.run(
             [sys.executable, "-I", "-S", str(CHILD), str(source), str(target), words],
@@ -102,7 +101,6 @@ def _run(archive: Path, draft: Path, limits: UnpackLimits, uid: int | None) -> d
             env={},
             timeout=TIMEOUT_S,
             check=False,
-            **identity,
         )
     except subprocess.TimeoutExpired:
         return {"kind": "large", "why": "it takes too long to unpack", "name": ""}

@@ -136,6 +136,10 @@ def unpack(archive_fd, folder_fd, limits):
 
 def main():
     limits = json.loads(sys.argv[3])
+    if limits["uid"] is not None:  # after the interpreter is loaded: it may stand where that user can't read
+        os.setgroups([])
+        os.setgid(limits["uid"])
+        os.setuid(limits["uid"])
     for name, value in (("RLIMIT_AS", 512 * 1024**2), ("RLIMIT_CPU", 300), ("RLIMIT_NOFILE", 64), ("RLIMIT_CORE", 0)):
         resource.setrlimit(getattr(resource, name), (value, value))
     os.umask(0o022)

@@ -1,0 +1,15 @@
+"""Runtimes (installed Pythons) and libraries: from what a bundle wants to read-only packages. Knows no domain.
+
+Read in this order: ``contract.py`` (nouns), ``discover.py`` and ``matching.py`` (which interpreter),
+``requirements.py`` (what a bundle may ask for), ``restorers/uv.py`` (resolve, then restore).
+"""
+
+from __future__ import annotations
+
+from pilothouse.base.seam import Seam
+from pilothouse.runtimes.contract import Restorer
+
+restorers = Seam("pilothouse.restorers", Restorer, {
+    "uv": "pilothouse.runtimes.restorers.uv:UvRestorer",
+    "memory": "pilothouse.runtimes.restorers.memory:MemoryRestorer",
+})  # fmt: skip

@@ -1,0 +1,122 @@
+"""Nouns of the room, and what a restorer owes: first an exact lock, then a library that holds just that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pilothouse.base.errors import Invalid, NotFound, PilothouseError, Unavailable
+
+#: Receives one line of progress.
+Log = Callable[[str], None]
+
+
+class NoMatchingRuntime(NotFound):
+    """No installed version fits. Ask an administrator to add one."""
+
+    code = "runtimes/no-matching-runtime"
+
+
+class RequirementRefused(Invalid):
+    """A requirement is not accepted. Correct the requirements file."""
+
+    code = "runtimes/requirement-refused"
+
+
+class ResolutionFailed(Invalid):
+    """The requirements can't be met. Correct the requirements file."""
+
+    code = "runtimes/resolution-failed"
+
+
+class RestoreFailed(PilothouseError):
+    """The packages could not be installed."""
+
+    code = "runtimes/restore-failed"
+
+
+class IndexUnreachable(Unavailable):
+    """The package index does not answer. Try again; if it stays so, tell an administrator."""
+
+    code = "runtimes/index-unreachable"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One installed interpreter. ``version`` is full (``3.11.2``), ``build`` tells two builds of one version apart.
+
+    ``prefix`` is the folder jobs must be able to read; ``""`` when it is part of the system (``/usr``).
+    """
+
+    kind: str
+    version: str
+    path: Path
+    build: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One installable file: an unbuilt wheel, known by its sha256 (hex)."""
+
+    name: str
+    version: str
+    filename: str
+    sha256: str
+    url: str = ""
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Exactly the artifacts of a library, sorted by name; for one interpreter build."""
+
+    artifacts: tuple[Artifact, ...]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON values, for keeping."""
+        return {"format": 1, "artifacts": [vars(a) for a in self.artifacts]}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Lock:
+        return cls(tuple(Artifact(**a) for a in document["artifacts"]))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a bundle asks for. ``requirements`` is the text of its requirements file; ``extra`` is what its kind adds."""
+
+    requirements: str
+    extra: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Library:
+    """Packages on disk, read-only. ``python`` is the interpreter to run, ``key`` the name under which it is shared."""
+
+    key: str
+    path: Path
+    python: Path
+    mounts: tuple[str, ...] = field(default=())
+
+
+class Restorer(Protocol):
+    """From wishes to packages in two steps; the first needs the index, the second only what the first named."""
+
+    def resolve(self, wanted: Wanted, runtime: Runtime, log: Log) -> Lock:
+        """The exact artifacts. Raises `RequirementRefused`, `ResolutionFailed`, `IndexUnreachable`."""
+        ...
+
+    def restore(self, lock: Lock, runtime: Runtime, log: Log) -> Library:
+        """The library of ``lock``; an existing one is returned at once. Raises `RestoreFailed`, `IndexUnreachable`."""
+        ...
+
+    def key(self, lock: Lock, runtime: Runtime) -> str:
+        """The name of the library: a digest of interpreter build, platform, installer and all artifacts (64 hex digits)."""
+        ...
+
+    def find(self, key: str) -> Library | None:
+        """The library of this name, if it is on disk and whole."""
+        ...

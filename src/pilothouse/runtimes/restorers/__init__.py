@@ -1,0 +1,1 @@
+"""Implementations of the restorer. Reached through ``pilothouse.runtimes.restorers`` only."""
