@@ -41,7 +41,7 @@ def hashes(text: str) -> dict[str, set[str]]:
 
 def names(text: str) -> set[str]:
     """Normalised names of the projects that the text asks for by name."""
-    found = set()
+    found: set[str] = set()
     for line in _logical_lines(text):
         try:
             found.add(canonicalize_name(Requirement(HASH.sub("", line).split(" #")[0].strip()).name))
