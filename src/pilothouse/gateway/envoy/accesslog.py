@@ -1,0 +1,54 @@
+"""The access log: one JSON object a line, for operators and for the reader that turns it into usage rows.
+
+A WebSocket writes a line of kind ``DownstreamTunnelSuccessfullyEstablished`` when it opens and one of kind ``DownstreamEnd``
+when it closes, both with the same ``id``. Everything the door did not say is null.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pilothouse.gateway import headers
+
+AUTHZ = "envoy.filters.http.ext_authz"
+
+
+def _said(header: str) -> str:
+    return f"%DYNAMIC_METADATA({AUTHZ}:{header})%"
+
+
+#: Key in the log → Envoy's command. ``path`` is the client's canonical path, before the mount was cut off.
+FIELDS = {
+    "t": "%START_TIME(%Y-%m-%dT%H:%M:%E3SZ)%",
+    "kind": "%ACCESS_LOG_TYPE%",
+    "id": "%STREAM_ID%",
+    "origin": "%METADATA(VIRTUAL_HOST:ph:origin)%",
+    "method": "%REQ(:METHOD)%",
+    "host": "%REQ(:AUTHORITY)%",
+    "path": "%DYNAMIC_METADATA(ph:asked)%",
+    "status": "%RESPONSE_CODE%",
+    "flags": "%RESPONSE_FLAGS%",
+    "details": "%RESPONSE_CODE_DETAILS%",
+    "ms": "%DURATION%",
+    "in": "%BYTES_RECEIVED%",
+    "out": "%BYTES_SENT%",
+    "upstream": "%UPSTREAM_HOST%",
+    "client": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",
+    "agent": "%REQ(USER-AGENT):400%",
+    "to": _said(headers.TO),
+    "sub": _said(headers.PRINCIPAL),
+    "jid": _said(headers.JOB),
+    "cid": _said(headers.SUBJECT),
+    "stage": _said(headers.STAGE),
+    "bundle": _said(headers.BUNDLE),
+    "page": _said(headers.PAGE_LOAD),
+}
+OPENED, ENDED = "DownstreamTunnelSuccessfullyEstablished", "DownstreamEnd"
+
+
+def access_log(path: Path) -> list[dict[str, Any]]:
+    """Envoy's access logger that writes the lines to ``path``."""
+    kind = "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog"
+    config = {"@type": kind, "path": str(path), "log_format": {"json_format": FIELDS}}
+    return [{"name": "envoy.access_loggers.file", "typed_config": config}]

@@ -1,0 +1,58 @@
+"""Small pieces of Envoy's configuration language that the other files are written in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Json = dict[str, Any]
+
+TYPES = "type.googleapis.com/envoy.extensions."
+AUTHZ = "envoy.filters.http.ext_authz"
+HEADERS = "envoy.filters.http.header_mutation"
+MERGE = "filters.http.header_mutation.v3.HeaderMutationPerRoute"
+
+
+def typed(kind: str, **fields: Any) -> Json:
+    """An extension's settings. ``kind`` is its message below ``envoy.extensions``."""
+    return {"@type": TYPES + kind, **fields}
+
+
+def extension(name: str, kind: str, **fields: Any) -> Json:
+    return {"name": name, "typed_config": typed(kind, **fields)}
+
+
+def exactly(names: Iterable[str]) -> Json:
+    return {"patterns": [{"exact": name} for name in names]}
+
+
+def said(header: str, **match: str) -> Json:
+    """Matches requests for which the door said ``header``, with a value like ``match`` (``exact=…``, ``prefix=…``)."""
+    return {"filter": AUTHZ, "path": [{"key": header}], "value": {"string_match": match}}
+
+
+def what_was_said(header: str) -> str:
+    """The door's word as text, for headers; empty when it said nothing."""
+    return f"%DYNAMIC_METADATA({AUTHZ}:{header})%"
+
+
+def put(name: str, value: str) -> Json:
+    """Sets a header, whatever was there; an empty value leaves it out."""
+    return {"header": {"key": name, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+
+
+def drop(names: Iterable[str] = (), prefixes: Iterable[str] = ()) -> list[Json]:
+    """Mutations that remove headers by name and by prefix."""
+    by_prefix = [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in prefixes]
+    return [{"remove": name} for name in names] + by_prefix
+
+
+def without_door() -> Json:
+    """Route setting: the control plane is not asked."""
+    return {AUTHZ: typed("filters.http.ext_authz.v3.ExtAuthzPerRoute", disabled=True)}
+
+
+def header_changes(*, request: list[Json] | None = None, response: list[Json] | None = None) -> Json:
+    """Route setting: what changes in the headers to and from the target."""
+    changes: Mapping[str, Any] = {"request_mutations": request or [], "response_mutations": response or []}
+    return {HEADERS: typed(MERGE, mutations=changes)}

@@ -1,0 +1,203 @@
+"""The whole configuration: listeners with their chain of filters, and the two clusters."""
+
+from __future__ import annotations
+
+import ipaddress
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pilothouse.gateway import headers
+from pilothouse.gateway.envoy import blocks
+from pilothouse.gateway.envoy.accesslog import access_log
+from pilothouse.gateway.envoy.blocks import AUTHZ, HEADERS, Json, exactly, extension
+from pilothouse.gateway.envoy.plan import EnvoyPlan, Listener
+from pilothouse.gateway.envoy.replies import local_replies
+from pilothouse.gateway.envoy.routes import APPS, CONTROL_PLANE, gateway_headers, routes, unknown_host
+
+FILES = "/.ph-f/"
+DOOR_TIMEOUT = "10s"
+#: Longer than any pause of a frozen job may be remembered: after it Envoy dials anew (a pooled connection would reset).
+JOB_IDLE = "3s"
+#: The paths of many stages make one long expression; Envoy's own limit is meant for expressions from outside.
+REGEX_LIMIT = "re2.max_program_size.error_level"
+
+
+def config(plan: EnvoyPlan, *, admin: Path | None = None) -> Json:
+    """Envoy's bootstrap configuration. ``admin`` is its admin socket, which needs a name of its own for each process."""
+    connections = extension(
+        "envoy.resource_monitors.global_downstream_max_connections",
+        "resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+        max_active_downstream_connections=plan.max_connections,
+    )
+    return {
+        "admin": {"address": {"pipe": {"path": str(admin or plan.run / "envoy.sock"), "mode": 0o600}}},
+        "overload_manager": {"resource_monitors": [connections]},
+        "layered_runtime": {"layers": [{"name": "static", "static_layer": {REGEX_LIMIT: 2000}}]},
+        "static_resources": {
+            "listeners": [_listener(plan, listener) for listener in plan.listeners],
+            "clusters": [_control_plane(plan), _apps()],
+        },
+    }
+
+
+def _listener(plan: EnvoyPlan, listener: Listener) -> Json:
+    address = {"address": plan.bind, "port_value": listener.port, "ipv4_compat": plan.bind == "::"}
+    return {
+        "name": f"port-{listener.port}",
+        "address": {"socket_address": address},
+        "per_connection_buffer_limit_bytes": 1024 * 1024,
+        "filter_chains": [{"filters": [_connection(plan, listener)]}],
+    }
+
+
+def _connection(plan: EnvoyPlan, listener: Listener) -> Json:
+    return extension(
+        "http",
+        "filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix=listener.sites[0].origin.value,
+        server_name="pilothouse",
+        use_remote_address=True,
+        internal_address_config={"cidr_ranges": []},
+        normalize_path=True,
+        merge_slashes=True,
+        path_with_escaped_slashes_action="KEEP_UNCHANGED" if listener.keeps_slashes else "REJECT_REQUEST",
+        common_http_protocol_options={"headers_with_underscores_action": "DROP_HEADER", "idle_timeout": "3600s"},
+        http2_protocol_options=_http2(),
+        request_headers_timeout="10s",
+        stream_idle_timeout="300s",
+        upgrade_configs=[{"upgrade_type": "websocket"}],
+        early_header_mutation_extensions=[_early_drop()],
+        access_log=access_log(plan.access_log),
+        access_log_options={"flush_log_on_tunnel_successfully_established": True},
+        local_reply_config=local_replies(),
+        http_filters=_chain(plan),
+        route_config={
+            "name": f"port-{listener.port}",
+            "ignore_port_in_host_matching": True,
+            "virtual_hosts": [*_sites(plan, listener), unknown_host()],
+        },
+    )
+
+
+def _http2() -> Json:
+    """Envoy's advice for edges: bounds on what one connection may hold."""
+    return {
+        "max_concurrent_streams": 100,
+        "initial_stream_window_size": 64 * 1024,
+        "initial_connection_window_size": 1024 * 1024,
+    }
+
+
+def _sites(plan: EnvoyPlan, listener: Listener) -> list[Json]:
+    return [
+        {
+            "name": site.origin.value,
+            "domains": list(dict.fromkeys(site.hosts)),
+            "routes": routes(plan, site),
+            "metadata": {"filter_metadata": {"ph": {"origin": site.origin.value}}},
+        }
+        for site in listener.sites
+    ]
+
+
+def _early_drop() -> Json:
+    """Runs before Envoy writes its own X-Forwarded-…; a name with any character beyond a-z, 0-9 and "-" might be folded into a reserved one."""
+    mutations = blocks.drop(headers.RESERVED, headers.RESERVED_PREFIXES)
+    mutations.append(
+        {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": "[^:].*[^a-z0-9-].*|[^a-z0-9:-].*"}}}}
+    )
+    name = "envoy.http.early_header_mutation.header_mutation"
+    return extension(name, "http.early_header_mutation.header_mutation.v3.HeaderMutation", mutations=mutations)
+
+
+def _chain(plan: EnvoyPlan) -> list[Json]:
+    file_server: dict[str, Any] = {
+        "manager_config": {"thread_pool": {"thread_count": 2}},
+        "default_content_type": "application/octet-stream",
+        "path_mappings": [
+            {"request_path_prefix": f"{FILES}{name}/", "file_path_prefix": f"{root}/"}
+            for name, root in plan.files.items()
+        ],
+    }
+    with_files = [
+        extension("envoy.filters.http.file_server", "filters.http.file_server.v3.FileServerConfig", **file_server)
+    ]
+    return [
+        _lua("gate", script("gate")),
+        _door(plan),
+        _lua("door", script("door").replace("@POOLS@", pools(plan))),
+        extension(HEADERS, "filters.http.header_mutation.v3.HeaderMutation"),
+        *(with_files if plan.files else []),
+        extension("envoy.filters.http.router", "filters.http.router.v3.Router", suppress_envoy_headers=True),
+    ]
+
+
+def _door(plan: EnvoyPlan) -> Json:
+    """Fails closed: no answer in time is 503."""
+    stated = [entry["header"] for entry in gateway_headers(plan, "%METADATA(VIRTUAL_HOST:ph:origin)%")]
+    service = {
+        "server_uri": {"uri": "http://control-plane", "cluster": CONTROL_PLANE, "timeout": DOOR_TIMEOUT},
+        "path_prefix": headers.DOOR_PREFIX,
+        "authorization_request": {"headers_to_add": stated},
+        "authorization_response": {
+            "allowed_client_headers": exactly(headers.DOOR_TELLS),
+            "allowed_upstream_headers": exactly(["x-ph-none"]),
+            "dynamic_metadata_from_headers": {"patterns": [{"prefix": "x-ph-"}]},
+        },
+    }
+    return extension(
+        AUTHZ,
+        "filters.http.ext_authz.v3.ExtAuthz",
+        failure_mode_allow=False,
+        status_on_error={"code": 503},
+        allowed_headers=exactly(headers.DOOR_SEES),
+        http_service=service,
+    )
+
+
+def _lua(name: str, source: str) -> Json:
+    return extension(f"pilothouse.{name}", "filters.http.lua.v3.Lua", default_source_code={"inline_string": source})
+
+
+def script(name: str) -> str:
+    """A Lua file of ours."""
+    return files("pilothouse.gateway.envoy").joinpath("lua", f"{name}.lua").read_text()
+
+
+def pools(plan: EnvoyPlan) -> str:
+    """The networks of jobs as a Lua table's content."""
+    networks = [ipaddress.IPv4Network(pool) for pool in plan.pools]
+    return ", ".join(f"{{ {int(n.network_address)}, {int(n.broadcast_address)} }}" for n in networks)
+
+
+def _control_plane(plan: EnvoyPlan) -> Json:
+    endpoint = {"endpoint": {"address": {"pipe": {"path": str(plan.control_plane_socket)}}}}
+    assignment = {"cluster_name": CONTROL_PLANE, "endpoints": [{"lb_endpoints": [endpoint]}]}
+    return {"name": CONTROL_PLANE, "type": "STATIC", "load_assignment": assignment, **_limits(4096)}
+
+
+def _apps() -> Json:
+    """Dials the address that the door said, and nothing else."""
+    options = typed_options()
+    return {
+        "name": APPS,
+        "type": "ORIGINAL_DST",
+        "lb_policy": "CLUSTER_PROVIDED",
+        "original_dst_lb_config": {"metadata_key": {"key": AUTHZ, "path": [{"key": headers.ADDRESS}]}},
+        "typed_extension_protocol_options": options,
+        **_limits(65_536),
+    }
+
+
+def typed_options() -> Json:
+    """HTTP/1.1 to jobs, on connections that are given up before a job may be frozen."""
+    kind = "upstreams.http.v3.HttpProtocolOptions"
+    http1 = {"http_protocol_options": {}}
+    options = blocks.typed(kind, common_http_protocol_options={"idle_timeout": JOB_IDLE}, explicit_http_config=http1)
+    return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}
+
+
+def _limits(size: int) -> Json:
+    thresholds = {"max_connections": size, "max_pending_requests": size, "max_requests": size, "max_retries": 64}
+    return {"connect_timeout": "2s", "circuit_breakers": {"thresholds": [thresholds]}}

@@ -1,0 +1,117 @@
+"""What people see when a target fails: a small page in plain words, or JSON for clients that do not ask for HTML.
+
+Only failures that Envoy itself noticed come here (a response flag says which); answers of apps, of the door and of the
+control plane pass untouched. The control plane has the detailed pages; these must work without it.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pilothouse.gateway.envoy.blocks import Json, put, said
+from pilothouse.gateway.headers import TO
+
+#: The publishing protocol's code for "unavailable", so that its clients print the sentence.
+CODE = 103
+
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="robots" content="noindex">{refresh}<title>{title}</title><style>
+:root{{color-scheme:light dark}}body{{font:1rem/1.5 system-ui,sans-serif;max-width:34rem;margin:18vh auto 0;padding:0 1.5rem}}
+h1{{font-size:1.4rem;line-height:1.25}}p{{margin:.5rem 0}}small{{opacity:.65}}</style></head>
+<body><main><h1>{title}</h1><p>{sentence}</p><p><small>{status} · {moment} · {stream}</small></p></main></body></html>
+"""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A kind of failure: Envoy's ``flags``, whether it is an app's, and what the client gets. ``retry_s``: the page reloads."""
+
+    flags: tuple[str, ...]
+    status: int
+    title: str
+    sentence: str
+    is_app: bool = True
+    only_status: int | None = None
+    retry_s: int | None = None
+
+
+FAILURES = (
+    Failure(
+        ("UF", "UH", "UO", "URX"),
+        503,
+        "This app does not answer",
+        "It may be restarting. Try again in a moment; if it stays like this, tell the person who published it.",
+    ),
+    Failure(
+        ("UC", "UR", "LR", "UPE"),
+        502,
+        "This app broke off in the middle of its answer",
+        "The request was not repeated, because it may have had an effect. Tell the person who published the app if it happens again.",
+    ),
+    Failure(
+        ("UT", "SI", "DT", "UMSDR"),
+        504,
+        "This app took too long",
+        "It did not answer within its time limit. Ask the person who published it to raise the limit, or ask it for less at once.",
+    ),
+    Failure(
+        ("UAEX",),
+        503,
+        "The server is not ready",
+        "It is starting or restarting. This page tries again by itself.",
+        is_app=False,
+        only_status=503,
+        retry_s=2,
+    ),
+    Failure(
+        ("UF", "UC", "UH", "UO", "UR", "URX", "LR", "UT", "UPE"),
+        503,
+        "The server is not ready",
+        "It is starting or restarting. This page tries again by itself.",
+        is_app=False,
+        retry_s=2,
+    ),
+)
+
+
+def local_replies() -> Json:
+    """Envoy's ``local_reply_config``."""
+    return {"mappers": [_mapper(failure, as_html=as_html) for failure in FAILURES for as_html in (True, False)]}
+
+
+def _mapper(failure: Failure, *, as_html: bool) -> Json:
+    filters: list[Json] = [{"response_flag_filter": {"flags": list(failure.flags)}}]
+    if failure.is_app:
+        filters.append({"metadata_filter": {"matcher": said(TO, prefix="app"), "match_if_key_not_found": False}})
+    if failure.only_status:
+        comparison = {"op": "EQ", "value": {"default_value": failure.only_status, "runtime_key": "unused"}}
+        filters.append({"status_code_filter": {"comparison": comparison}})
+    if as_html:
+        filters.append({"header_filter": {"header": {"name": "accept", "string_match": {"contains": "text/html"}}}})
+    body, kind = (page(failure), "text/html; charset=utf-8") if as_html else (sentence(failure), "application/json")
+    more = [put("cache-control", "no-store")]
+    if failure.retry_s:
+        more.append(put("retry-after", str(failure.retry_s)))
+    return {
+        "filter": {"and_filter": {"filters": filters}} if len(filters) > 1 else filters[0],
+        "status_code": failure.status,
+        "headers_to_add": more,
+        "body_format_override": {"text_format_source": {"inline_string": body}, "content_type": kind},
+    }
+
+
+def page(failure: Failure) -> str:
+    """The page as an Envoy format string."""
+    refresh = f'<meta http-equiv="refresh" content="{failure.retry_s}">' if failure.retry_s else ""
+    words: dict[str, Any] = {"title": failure.title, "sentence": failure.sentence, "status": str(failure.status)}
+    safe = {key: html.escape(text).replace("%", "%%") for key, text in words.items()}
+    return PAGE.format(**safe, refresh=refresh, moment="%START_TIME(%Y-%m-%d %H:%M:%S UTC)%", stream="%STREAM_ID%")
+
+
+def sentence(failure: Failure) -> str:
+    """The same as JSON, as an Envoy format string."""
+    text = json.dumps({"code": CODE, "error": f"{failure.title}. {failure.sentence}", "payload": None})
+    return text.replace("%", "%%") + "\n"

@@ -1,0 +1,135 @@
+"""Where requests go on one site. The first match wins, and targets that the door named come first.
+
+Before the door has spoken only the lower part can match; Lua clears the choice after it, and then the upper part does.
+A request whose door said nothing useful ends at the last route, which never reaches the control plane.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pilothouse.gateway import headers
+from pilothouse.gateway.envoy.blocks import Json, drop, header_changes, put, said, what_was_said, without_door
+from pilothouse.gateway.envoy.plan import EnvoyPlan, Site
+
+CONTROL_PLANE, APPS = "control-plane", "apps"
+
+#: Route class → limits. The timeout is for the whole answer, the idle timeout for silence on a stream or WebSocket.
+CLASSES: dict[str, Json] = {
+    "app1m": {"timeout": "60s", "idle_timeout": "60s"},
+    "app5m": {"timeout": "300s", "idle_timeout": "300s"},
+    "app1h": {"timeout": "3600s", "idle_timeout": "3600s"},
+    "app0": {"timeout": "0s", "idle_timeout": "0s"},
+}
+UNLIMITED: Json = {"timeout": "0s", "idle_timeout": "0s"}
+RETRY: Json = {
+    "retry_on": "connect-failure,reset-before-request",
+    "num_retries": 3,
+    "retry_back_off": {"base_interval": "0.05s", "max_interval": "0.5s"},
+}
+
+
+def routes(plan: EnvoyPlan, site: Site) -> list[Json]:
+    """All routes of one site, in order."""
+    return [
+        *(_app(name, limits, site) for name, limits in CLASSES.items()),
+        _files(site),
+        {
+            "match": {"prefix": "/", "dynamic_metadata": [said(headers.TO, exact=headers.PAGE)]},
+            **_to_control_plane(plan, site),
+        },
+        _hidden(),
+        {"match": {"safe_regex": {"regex": own_paths(plan, site)}}, **_to_control_plane(plan, site), **_no_door()},
+        {"match": {"prefix": "/"}, "direct_response": _text(503, "The server did not say where this address leads.")},
+    ]
+
+
+def own_paths(plan: EnvoyPlan, site: Site) -> str:
+    """A regular expression for the paths that the control plane answers without the door."""
+    stages = [path.strip("/") for path in plan.stage_paths]
+    before = "|".join(f"/{re.escape(stage)}" if stage else "" for stage in stages)
+    own = "|".join(re.escape(segment) for segment in site.own)
+    below = f"/(?:{own})(?:/.*)?"
+    if site.has_home:
+        return f"(?:{before})(?:{below}|/?)"
+    return f"(?:{before}){below}"
+
+
+def gateway_headers(plan: EnvoyPlan, origin: str) -> list[Json]:
+    """What Envoy states about a request to the door and the control plane."""
+    return [
+        put(headers.SECRET, plan.door_secret),
+        put(headers.ORIGIN, origin),
+        put(headers.CLIENT, "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
+    ]
+
+
+def unknown_host() -> Json:
+    """The site of every name that is not ours."""
+    sentence = "This server does not go by this name. Use the address you were given, or add the name to server.hosts."
+    match = {"match": {"prefix": "/"}, "direct_response": _text(421, sentence), **_no_door()}
+    return {"name": "unknown", "domains": ["*"], "routes": [match]}
+
+
+def _app(name: str, limits: Json, site: Site) -> Json:
+    identity = what_was_said(headers.IDENTITY)
+    return {
+        "match": {"prefix": "/", "dynamic_metadata": [said(headers.TO, exact=name)]},
+        "route": {"cluster": APPS, **limits},
+        "request_headers_to_add": [
+            put("x-forwarded-prefix", what_was_said(headers.PREFIX)),
+            put("x-forwarded-host", "%REQ(:AUTHORITY)%"),
+            put("rstudio-connect-credentials", identity),
+            put("shiny-server-credentials", identity),
+            put("rstudio-connect-app-base-url", what_was_said(headers.BASE_URL)),
+            put("x-rsc-request", what_was_said(headers.REQUEST_URL)),
+        ],
+        "typed_per_filter_config": header_changes(
+            request=drop(headers.NOT_TO_APPS, headers.NOT_TO_APPS_PREFIXES),
+            response=[*drop(headers.NOT_FROM_APPS, headers.RESERVED_PREFIXES), *_sandbox(site)],
+        ),
+    }
+
+
+def _files(site: Site) -> Json:
+    """The file filter answers before this route's own answer is reached; the route carries the headers."""
+    return {
+        "match": {"prefix": "/", "dynamic_metadata": [said(headers.TO, exact=headers.FILE)]},
+        "direct_response": _text(503, "The file could not be sent."),
+        "typed_per_filter_config": header_changes(
+            response=[*_sandbox(site), {"append": put("x-content-type-options", "nosniff")}]
+        ),
+    }
+
+
+def _to_control_plane(plan: EnvoyPlan, site: Site) -> Json:
+    return {
+        "route": {"cluster": CONTROL_PLANE, **UNLIMITED, "retry_policy": RETRY},
+        "request_headers_to_add": gateway_headers(plan, site.origin.value),
+    }
+
+
+def _hidden() -> Json:
+    """Paths that exist only between Envoy and the control plane."""
+    names = "|".join((headers.DOOR_PREFIX, headers.PAGE_PREFIX))
+    match = {"safe_regex": {"regex": f"(?:{names}).*"}}
+    return {"match": match, "direct_response": _text(404, "There is nothing at this address."), **_no_door()}
+
+
+def _sandbox(site: Site) -> list[Json]:
+    """Second policies only narrow the first, so the app's own stays."""
+    if not site.sandboxed:
+        return []
+    policy = {
+        "header": {"key": "content-security-policy", "value": "sandbox"},
+        "append_action": "APPEND_IF_EXISTS_OR_ADD",
+    }
+    return [{"append": policy}, {"append": put("x-content-type-options", "nosniff")}]
+
+
+def _no_door() -> Json:
+    return {"typed_per_filter_config": without_door()}
+
+
+def _text(status: int, sentence: str) -> Json:
+    return {"status": status, "body": {"inline_string": sentence + "\n"}}
