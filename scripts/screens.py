@@ -1,0 +1,107 @@
+"""``make screens``: photographs every page, light, dark and on a phone, with sample data (empty, usual, overfull, wrong).
+
+Usage: ``python scripts/screens.py [--to FOLDER] [PART-OF-A-NAME …]``. Pages come from the real templates and style
+sheets, served on the loopback; the values are those of ``tests/factories/pages.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from pilothouse.asgi import static_files  # noqa: E402
+from pilothouse.asgi.rendering import page  # noqa: E402
+from pilothouse.base.access import ANONYMOUS, Principal, Role  # noqa: E402
+from tests.factories.pages import Sample, samples  # noqa: E402
+
+LOOKS = {"light": (1280, 800, "light"), "dark": (1280, 800, "dark"), "phone": (360, 760, "light")}
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync"]  # fmt: skip
+
+
+class _Stage:
+    def __init__(self, key: str, title: str, path: str) -> None:
+        self.key, self.title, self.path = key, title, path
+
+
+class _Stages:
+    def all(self) -> list[_Stage]:
+        return [_Stage("dev", "Development", "/"), _Stage("prod", "Production", "/prod/")]
+
+
+def gallery_of_samples() -> FastAPI:
+    """An app that answers ``/sample/NAME`` with that sample's page."""
+    app = FastAPI(openapi_url=None)
+    app.state.stages = _Stages()
+    app.include_router(static_files.router)
+    by_name = {sample.name: sample for sample in samples()}
+
+    @app.get("/sample/{name}")
+    def show(name: str, request: Request) -> Response:
+        sample: Sample = by_name[name]
+        someone = Principal(id=1, role=Role.ADMINISTRATOR, username="amara.okoye")
+        request.state.principal = someone if sample.signed_in else ANONYMOUS
+        request.state.stage = _Stages().all()[0]
+        return page(request, sample.template, **sample.values)
+
+    return app
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The app on a free loopback port, until the block ends."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(10)
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--to", type=Path, default=ROOT / "docs" / "screens")
+    arguments.add_argument("--looks", nargs="*", default=list(LOOKS))
+    arguments.add_argument("names", nargs="*")
+    asked = arguments.parse_args()
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        print("No Chromium is installed; make screens needs one.")
+        return 1
+    names = [s.name for s in samples() if not asked.names or any(part in s.name for part in asked.names)]
+    asked.to.mkdir(parents=True, exist_ok=True)
+    from playwright.sync_api import sync_playwright
+
+    with served(gallery_of_samples()) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
+        for look in asked.looks:
+            width, height, scheme = LOOKS[look]
+            tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            tab.on("console", lambda message: print(f"  console: {message.text}") if message.type == "error" else None)
+            for name in names:
+                tab.goto(f"{url}/sample/{name}", wait_until="load")
+                tab.evaluate("document.fonts.ready")
+                overflow = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                print(f"{name} {look}" + (f"  wider than the window by {overflow} px" if overflow > 0 else ""))
+                tab.screenshot(path=asked.to / f"{name}-{look}.png", full_page=True)
+            tab.close()
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""What the content pages show, decided before a template sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from pilothouse.asgi.rendering import Badge
+
+
+@dataclass(frozen=True)
+class KindShown:
+    """A kind in people's words, with the icon and tint of its thumbnail and the client's word to deploy one."""
+
+    label: str
+    icon: str
+    tint: int
+    verb: str = ""
+
+
+KINDS: Mapping[str, KindShown] = MappingProxyType(
+    {
+        "python-fastapi": KindShown("FastAPI", "api", 0, "fastapi"),
+        "python-api": KindShown("Web API", "server", 0, "api"),
+        "python-shiny": KindShown("Shiny app", "chart-dots", 1, "shiny"),
+        "static": KindShown("Document", "file-text", 3, "html"),
+    }
+)
+_OTHER = KindShown("App", "app-window", 2)
+_NOTHING = KindShown("Not deployed", "circle-dashed", 3)
+
+
+def kind_shown(app_mode: str) -> KindShown:
+    """How ``app_mode`` is shown; kinds that are not ours keep their own name."""
+    if app_mode in ("", "unknown"):
+        return _NOTHING
+    return KINDS.get(app_mode) or KindShown(app_mode, _OTHER.icon, _OTHER.tint)
+
+
+@dataclass(frozen=True)
+class Card:
+    """One content in a list."""
+
+    title: str
+    name: str
+    href: str
+    kind: KindShown
+    owner: str
+    initials: str
+    badge: Badge
+    deployed_at: datetime | None
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One choice of a filter."""
+
+    label: str
+    href: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The gallery with its filters. ``sentence`` says what is shown; ``more`` leads to the next items."""
+
+    cards: Sequence[Card]
+    sentence: str
+    query: str
+    chips: Sequence[Chip]
+    as_table: bool
+    cards_href: str
+    table_href: str
+    filtered: bool
+    may_publish: bool
+    server: str
+    more: str = ""
+
+
+@dataclass(frozen=True)
+class Tab:
+    key: str
+    name: str
+    href: str
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class Head:
+    """The upper part of every page of one content."""
+
+    card: Card
+    stage: str
+    ask: str
+    address: str
+    frame_address: str
+    tabs: Sequence[Tab]
+    base: str
+    may_edit: bool
+    problem: str = ""
+    done: str = ""
+
+
+@dataclass(frozen=True)
+class Granted:
+    """One line of the access list."""
+
+    name: str
+    initials: str
+    is_group: bool
+    share: str
+    path: str
+
+
+@dataclass(frozen=True)
+class AccessTab:
+    """Who may open it, and who may change it. ``candidates`` are the names that may be added."""
+
+    open_to: str
+    owner: str
+    owner_initials: str
+    granted: Sequence[Granted]
+    candidates: Sequence[str]
+    typed: str = ""
+    wrong: str = ""
+
+
+@dataclass(frozen=True)
+class VariablesTab:
+    """Names only: values are sealed and never shown again."""
+
+    names: Sequence[str]
+    command: str
+    typed: str = ""
+    wrong: str = ""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One bundle. ``action`` is the word of the button that makes it active; empty for the active one."""
+
+    id: int
+    active: bool
+    badge: Badge
+    created_at: datetime
+    created_by: str
+    size_bytes: int
+    runtime: str
+    source: str
+    action: str
+
+
+@dataclass(frozen=True)
+class VersionsTab:
+    versions: Sequence[Version]
+    command: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a log. ``tone`` is ``error | warning | step`` or empty."""
+
+    at: datetime
+    text: str
+    tone: str
+
+
+@dataclass(frozen=True)
+class LogTab:
+    """A log and how it goes on: ``follow`` is asked for newer lines until it is empty."""
+
+    sources: Sequence[Chip]
+    lines: Sequence[Line]
+    badge: Badge | None
+    caption: str
+    follow: str
+    empty: str
+    download: str = ""
+
+
+@dataclass(frozen=True)
+class Process:
+    """One job of the content: what it does and how it ended."""
+
+    key: str
+    what: str
+    badge: Badge
+    started_at: datetime | None
+    ended_at: datetime | None
+    reason: str
+    stop: str
+
+
+@dataclass(frozen=True)
+class SettingsTab:
+    """Title, description and the end of it. ``typed`` holds what was sent when something was wrong."""
+
+    typed: Mapping[str, str]
+    name: str
+    wrong: Mapping[str, str]

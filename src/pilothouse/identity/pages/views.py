@@ -1,0 +1,180 @@
+"""What the pages about people show, decided before a template sees it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pilothouse.asgi.rendering import Badge
+from pilothouse.base.access import Role
+from pilothouse.identity.models import User
+
+ROLES = tuple((role.value, role.value.capitalize()) for role in Role)
+
+
+def initials(name: str) -> str:
+    """Up to two letters that stand for a person or group."""
+    parts = [p for p in name.replace(".", " ").replace("_", " ").split() if p]
+    return "".join(p[0] for p in (parts[:1] + parts[1:][-1:])) or "?"
+
+
+def nothing_wrong() -> Mapping[str, str]:
+    return defaultdict(str)
+
+
+@dataclass(frozen=True)
+class LoginView:
+    """The sign-in form. ``towards`` is where the person goes afterwards: a path of this server."""
+
+    towards: str = ""
+    username: str = ""
+    wrong: str = ""
+
+
+@dataclass(frozen=True)
+class KeyLine:
+    name: str
+    prefix: str
+    created_at: datetime
+    used_at: datetime | None
+    path: str
+
+
+@dataclass(frozen=True)
+class LoginLine:
+    browser: str
+    address: str
+    created_at: datetime
+    is_this: bool
+    path: str
+
+
+@dataclass(frozen=True)
+class AccountView:
+    """One's own account. ``fresh`` is a key just made, shown this once; ``add_command`` makes it known to the client."""
+
+    name: str
+    username: str
+    role: str
+    email: str
+    place: str
+    keys: Sequence[KeyLine]
+    logins: Sequence[LoginLine]
+    may_publish: bool
+    add_command: str
+    password_hint: str
+    fresh: str = ""
+    typed: str = ""
+    wrong: str = ""
+    password_wrong: str = ""
+    problem: str = ""
+    done: str = ""
+
+
+@dataclass(frozen=True)
+class UserLine:
+    name: str
+    username: str
+    email: str
+    role: str
+    department: str
+    active_at: datetime | None
+    locked: bool
+    badge: Badge
+    path: str
+
+
+@dataclass(frozen=True)
+class Pager:
+    """Where one is among the pages of a list."""
+
+    page: int
+    pages: int
+    previous: str = ""
+    next: str = ""
+
+
+@dataclass(frozen=True)
+class UsersView:
+    users: Sequence[UserLine]
+    prefix: str
+    pager: Pager
+    password_hint: str
+    roles: Sequence[tuple[str, str]] = ROLES
+    opens: bool = False
+    typed: Mapping[str, str] = field(default_factory=nothing_wrong)
+    wrong: Mapping[str, str] = field(default_factory=nothing_wrong)
+    problem: str = ""
+    done: str = ""
+
+
+@dataclass(frozen=True)
+class MemberLine:
+    name: str
+    initials: str
+    path: str
+
+
+@dataclass(frozen=True)
+class GroupCard:
+    name: str
+    count: str
+    members: Sequence[MemberLine]
+    path: str
+
+
+@dataclass(frozen=True)
+class GroupsView:
+    groups: Sequence[GroupCard]
+    candidates: Sequence[str]
+    typed: str = ""
+    wrong: str = ""
+    problem: str = ""
+    done: str = ""
+
+
+def user_line(user: User, base: str) -> UserLine:
+    """One row of the list of users."""
+    if user.locked:
+        badge = Badge("locked", "bad")
+    elif not user.confirmed:
+        badge = Badge("invited", "busy")
+    else:
+        badge = Badge("active", "good")
+    return UserLine(
+        name=user.display_name,
+        username=user.username,
+        email=user.email,
+        role=user.role,
+        department=" · ".join(p for p in (user.department, user.site) if p),
+        active_at=user.active_at,
+        locked=user.locked,
+        badge=badge,
+        path=f"{base}/_/admin/users/{user.guid}",
+    )
+
+
+def browser_name(user_agent: str) -> str:
+    """Like "Firefox on Linux", from a User-Agent header; the first word of anything else."""
+    browsers = (
+        ("Edg/", "Edge"),
+        ("OPR/", "Opera"),
+        ("Firefox/", "Firefox"),
+        ("Chrome/", "Chrome"),
+        ("Safari/", "Safari"),
+    )
+    systems = (
+        ("Android", "Android"),
+        ("iPhone", "iPhone"),
+        ("iPad", "iPad"),
+        ("Windows", "Windows"),
+        ("Mac OS", "macOS"),
+        ("Linux", "Linux"),
+    )
+    browser = next((name for mark, name in browsers if mark in user_agent), "")
+    system = next((name for mark, name in systems if mark in user_agent), "")
+    if browser and system:
+        return f"{browser} on {system}"
+    return browser or user_agent.split("/")[0].strip()[:40] or "Unknown browser"

@@ -1,0 +1,131 @@
+"""What home, the administration console and refusals show, decided before a template sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pilothouse.asgi.rendering import Badge
+from pilothouse.content.pages.views import Card, KindShown
+
+
+@dataclass(frozen=True)
+class Build:
+    """One deploy that runs, waits or just ended."""
+
+    title: str
+    kind: KindShown
+    owner: str
+    badge: Badge
+    step: str
+    took: str
+    href: str
+    log: str
+
+
+@dataclass(frozen=True)
+class Now:
+    """What is being built. ``busy`` makes the page look again sooner."""
+
+    builds: Sequence[Build]
+    sentence: str
+    busy: bool
+
+
+@dataclass(frozen=True)
+class ToDo:
+    """One thing that asks for an operator, with its cause in one line."""
+
+    badge: Badge
+    words: str
+    action: str
+    href: str
+
+
+@dataclass(frozen=True)
+class HomeView:
+    now: Now
+    mine: Sequence[Card]
+    colleagues: Sequence[Card]
+    may_publish: bool
+    first_steps: bool
+    add_command: str
+    deploy_command: str
+    operator: bool
+    todo: Sequence[ToDo] = ()
+
+
+@dataclass(frozen=True)
+class NowView:
+    """The part of the home page that looks again by itself."""
+
+    now: Now
+
+
+@dataclass(frozen=True)
+class JobLine:
+    key: str
+    title: str
+    what: str
+    href: str
+    badge: Badge
+    cpu: str
+    memory: str
+    limit: str
+    share: float
+    processes: str
+    load_group: str
+    started_at: datetime | None
+    stop: str
+
+
+@dataclass(frozen=True)
+class JobsView:
+    jobs: Sequence[JobLine]
+    sentence: str
+    problem: str = ""
+    done: str = ""
+
+
+@dataclass(frozen=True)
+class OverviewView:
+    weak: Sequence[str]
+    facts: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class OptionLine:
+    name: str
+    words: str
+    value: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class OptionSection:
+    name: str
+    words: str
+    options: Sequence[OptionLine]
+
+
+@dataclass(frozen=True)
+class SettingsView:
+    where: str
+    sections: Sequence[OptionSection]
+
+
+@dataclass(frozen=True)
+class Action:
+    label: str
+    href: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A page that says no: what was tried and why not, what to do now, whom to ask."""
+
+    title: str
+    words: str
+    actions: Sequence[Action]
+    detail: str = ""

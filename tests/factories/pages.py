@@ -1,0 +1,308 @@
+"""Sample view models of every page: empty, usual, and overfull with very long names. What tests and `make screens` draw."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from pilothouse.asgi.rendering import Badge
+from pilothouse.audit.pages import ChangeLine, EventLine, EventsView
+from pilothouse.base import clock
+from pilothouse.content.pages import views as content
+from pilothouse.identity.pages import views as people
+from pilothouse.web import views as web
+
+SERVER = "http://localhost:3939"
+GUID = "3f2c1a52-0d3f-4b7e-9d6b-0f6f2f9d8a11"
+LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft quarterly viscosity overview (draft, second revision)"
+RUNNING, FROZEN, FAILED = Badge("running", "good"), Badge("frozen", "cold"), Badge("failed", "bad")
+BUILDING, WAITING, NOT_YET = Badge("building", "busy"), Badge("waiting", "off"), Badge("not deployed", "off")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture: a template with the values a door would give it."""
+
+    name: str
+    template: str
+    values: dict[str, Any]
+    signed_in: bool = True
+
+
+def _ago(**span: float) -> Any:
+    return clock.now() - timedelta(**span)
+
+
+def card(title: str, mode: str, owner: str, badge: Badge, **span: float) -> content.Card:
+    return content.Card(
+        title, title.lower().replace(" ", "-")[:40], f"/_/content/{GUID}", content.kind_shown(mode), owner,
+        people.initials(owner), badge, _ago(**span) if span else None,
+    )  # fmt: skip
+
+
+def cards() -> list[content.Card]:
+    return [
+        card("Plant monitor", "python-fastapi", "Amara Okoye", RUNNING, minutes=4),
+        card("Mixing explorer", "python-shiny", "Amara Okoye", FROZEN, hours=3),
+        card("Batch quality API", "python-api", "Henrik Dahl", FAILED, days=2),
+        card("Handbook of the platform", "static", "Jonas Brandt", RUNNING, days=40),
+    ]
+
+
+def many_cards() -> list[content.Card]:
+    found = [
+        card(f"{LONG} {n}", "python-shiny", "Maximiliane-Theodora von Hohenlohe-Waldenburg", FROZEN, days=n)
+        for n in range(3)
+    ]
+    return found + [card(f"Report {n:03}", "static", "Henrik Dahl", RUNNING, days=n) for n in range(57)]
+
+
+def gallery(shown: list[content.Card], **changes: Any) -> content.Gallery:
+    chips = [
+        content.Chip(label, "/_/content", label == "All")
+        for label in ("All", "Yours", "FastAPI", "Web API", "Shiny app", "Document")
+    ]
+    made = content.Gallery(
+        shown, f"{len(shown)} items", "", chips, False, "/_/content", "/_/content?view=table", False, True, SERVER
+    )
+    return replace(made, **changes)
+
+
+def head(shown: content.Card, **changes: Any) -> content.Head:
+    base = f"/_/content/{GUID}"
+    names = (("open", "Open", ""), ("access", "Access", "/access"), ("variables", "Variables", "/variables"),
+             ("versions", "Versions", "/versions"), ("log", "Log", "/log"), ("settings", "Settings", "/settings"))  # fmt: skip
+    tabs = [content.Tab(key, name, base + path, 3 if key == "versions" else None) for key, name, path in names]
+    made = content.Head(
+        shown, "Development", "mailto:amara.okoye@veridia.example", f"{SERVER}/content/{GUID}/", "", tabs, base, True
+    )
+    return replace(made, **changes)
+
+
+def access(**changes: Any) -> content.AccessTab:
+    path = f"/_/content/{GUID}/access/1"
+    granted = [
+        content.Granted("Quality circle", "QC", True, "viewer", path),
+        content.Granted("Henrik Dahl", "HD", False, "editor", path),
+    ]
+    return replace(content.AccessTab("acl", "Amara Okoye", "AO", granted, ["clara.voss", "Data science"]), **changes)
+
+
+def versions() -> content.VersionsTab:
+    def version(number: int, badge: Badge, action: str, **span: float) -> content.Version:
+        return content.Version(
+            number, not action, badge, _ago(**span), "amara.okoye", 48_213 * number, "Python 3.12.4", "", action
+        )
+
+    rows = [
+        version(14, Badge("draft", "busy"), "Activate", minutes=2),
+        version(12, Badge("active", "good"), "", hours=3),
+        version(9, Badge("earlier", "off"), "Roll back to 9", days=6),
+    ]
+    return content.VersionsTab(rows, f"rsconnect deploy fastapi -s {SERVER} -k KEY .")
+
+
+def log(*, live: bool) -> content.LogTab:
+    texts = [
+        ("Unpacking bundle 12 (48 kB, 3 files)", "step"), ("Python 3.12 wanted, 3.12.4 found", ""),
+        ("Locking 4 requirements", "step"), ("Resolved 23 packages in 412ms", ""), ("Restoring the library", "step"),
+        ("warning: `httptools` has no wheel for this platform yet, built from source", "warning"),
+        ("Starting a worker", "step"), ("INFO:     Uvicorn running on http://127.0.0.1:39171", ""),
+        ("Traceback (most recent call last):", "error"), ("ModuleNotFoundError: No module named 'numpyy'", "error"),
+    ]  # fmt: skip
+    lines = [content.Line(_ago(seconds=60 - n * 3), text, tone) for n, (text, tone) in enumerate(texts)]
+    sources = [content.Chip("Last deploy", "?of=deploy", True), content.Chip("Running worker", "?of=worker", False)]
+    return content.LogTab(sources, lines, BUILDING if live else FAILED, "ended after 28 s", "", "")
+
+
+def processes() -> list[content.Process]:
+    return [
+        content.Process("k3v9q2m8x4p7", "worker", RUNNING, _ago(minutes=4), None, "", "/stop"),
+        content.Process(
+            "b7t2n5c9w1r6", "worker", Badge("ended", "off"), _ago(hours=5), _ago(hours=3), "Replaced by version 12.", ""
+        ),
+    ]
+
+
+def now(*, busy: bool) -> web.Now:
+    if not busy:
+        return web.Now([], "", False)
+    builds = [
+        web.Build(
+            "Handbook of the platform",
+            content.kind_shown("static"),
+            "Jonas Brandt",
+            Badge("live", "good"),
+            "Activated version 1",
+            "3 s",
+            "#",
+            "#",
+        ),
+        web.Build(
+            "Mixing explorer",
+            content.kind_shown("python-shiny"),
+            "Amara Okoye",
+            BUILDING,
+            "Restoring the library: 31 of 42 packages",
+            "41 s",
+            "#",
+            "#",
+        ),
+        web.Build(
+            "Batch quality API",
+            content.kind_shown("python-api"),
+            "Henrik Dahl",
+            WAITING,
+            "Waits for a free place",
+            "2 s",
+            "#",
+            "#",
+        ),
+    ]
+    return web.Now(builds, "1 building, 1 waiting, 1 live", True)
+
+
+def home(**changes: Any) -> web.HomeView:
+    made = web.HomeView(
+        now(busy=False), cards()[:2], cards()[2:], True, False, f"rsconnect add -s {SERVER} -n pilothouse -k KEY",
+        "rsconnect deploy fastapi -n pilothouse .", False,
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def todo() -> list[web.ToDo]:
+    return [
+        web.ToDo(
+            FAILED, "Batch quality API does not start: module 'app' has no attribute 'api'.", "Look at the log", "#"
+        )
+    ]
+
+
+def account(**changes: Any) -> people.AccountView:
+    keys = [
+        people.KeyLine("laptop", "ph_7Kd", _ago(days=20), _ago(hours=2), "/k/1"),
+        people.KeyLine("build server", "ph_Zx1", _ago(days=3), None, "/k/2"),
+    ]
+    logins = [
+        people.LoginLine("Firefox on Linux", "192.0.2.14", _ago(hours=1), True, "/l/1"),
+        people.LoginLine("Safari on iPhone", "192.0.2.90", _ago(days=2), False, "/l/2"),
+    ]
+    made = people.AccountView(
+        "Amara Okoye", "amara.okoye", "publisher", "amara.okoye@veridia.example", "Process engineering · Ludwigshafen", keys, logins,
+        True, f"rsconnect add -s {SERVER} -n pilothouse -k KEY", "At least 10 characters.",
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def users(names: list[str], **changes: Any) -> people.UsersView:
+    lines = [
+        people.UserLine(name, name.lower().replace(" ", ".")[:60], "", ("viewer", "publisher", "administrator")[n % 3], "Quality · Porto",
+                        _ago(hours=n * 7 + 1), n == 3, Badge("locked", "bad") if n == 3 else Badge("active", "good"), f"/u/{n}")
+        for n, name in enumerate(names)
+    ]  # fmt: skip
+    return replace(people.UsersView(lines, "", people.Pager(1, 1), "At least 10 characters."), **changes)
+
+
+PEOPLE = ["Clara Voss", "Henrik Dahl", "Amara Okoye", "Jonas Brandt", "Ines Ferreira"]
+
+
+def groups() -> people.GroupsView:
+    members = [people.MemberLine(name, people.initials(name), "/m") for name in PEOPLE[:3]]
+    found = [
+        people.GroupCard("Quality circle", "3 members", members, "/g/1"),
+        people.GroupCard("Data science", "no members", [], "/g/2"),
+    ]
+    return people.GroupsView(found, ["clara.voss", "henrik.dahl"])
+
+
+def jobs() -> web.JobsView:
+    def job(title: str, badge: Badge, cpu: str, memory: str, share: float) -> web.JobLine:
+        return web.JobLine(
+            "k3v9q2m8x4p7",
+            title,
+            "worker",
+            "#",
+            badge,
+            cpu,
+            memory,
+            "2.0 GB",
+            share,
+            "4",
+            "medium",
+            _ago(minutes=12),
+            "/stop",
+        )
+
+    lines = [
+        job("Plant monitor", RUNNING, "12 %", "148 MB", 0.07),
+        job("Mixing explorer", FROZEN, "0 %", "310 MB", 0.15),
+        job(LONG, RUNNING, "97 %", "1.8 GB", 0.91),
+    ]
+    return web.JobsView(lines, "3 jobs use 2.2 GB of memory and 109 % of one core.")
+
+
+def events(count: int) -> EventsView:
+    change = [ChangeLine("bundle", "9", "12")]
+    lines = [
+        EventLine(
+            _ago(minutes=n * 9), "content:content:deployed", "amara.okoye", "key", "content/4", change if n % 2 else []
+        )
+        for n in range(count)
+    ]
+    return EventsView(
+        lines, "", "", ["content:content:deployed", "identity:user:created"], "/export", "/older" if count > 20 else ""
+    )
+
+
+def wrong(**fields: str) -> dict[str, str]:
+    return defaultdict(str, fields)
+
+
+def samples() -> list[Sample]:
+    """Every page in its states."""
+    item = card("Plant monitor", "python-fastapi", "Amara Okoye", RUNNING, minutes=4)
+    usual = head(item)
+    crowded = head(replace(item, title=LONG, owner="Maximiliane-Theodora von Hohenlohe-Waldenburg", badge=FAILED))
+    deploy = f"rsconnect deploy fastapi -s {SERVER} -k KEY ."
+    return [
+        Sample("login", "identity/login.html", {"view": people.LoginView()}, False),
+        Sample("login-wrong", "identity/login.html", {"view": people.LoginView("/_/content", "amara.okoye", "The user name or the password is not right. Try again.")}, False),
+        Sample("home-usual", "web/home.html", {"view": home(now=now(busy=True))}),
+        Sample("home-first", "web/home.html", {"view": home(mine=[], colleagues=[], first_steps=True)}),
+        Sample("home-viewer", "web/home.html", {"view": home(mine=[], colleagues=cards(), may_publish=False)}),
+        Sample("home-operator", "web/home.html", {"view": home(operator=True, todo=todo())}),
+        Sample("home-overfull", "web/home.html", {"view": home(mine=many_cards()[:6], colleagues=many_cards()[2:8], now=now(busy=True))}),
+        Sample("gallery-usual", "content/gallery.html", {"view": gallery(cards())}),
+        Sample("gallery-table", "content/gallery.html", {"view": gallery(cards(), as_table=True)}),
+        Sample("gallery-empty", "content/gallery.html", {"view": gallery([])}),
+        Sample("gallery-nothing", "content/gallery.html", {"view": gallery([], filtered=True, query="viscosty")}),
+        Sample("gallery-overfull", "content/gallery.html", {"view": gallery(many_cards(), more="/_/content?after=60", sentence="60 of 10,000 items")}),
+        Sample("content-open", "content/open.html", {"head": replace(usual, frame_address="/static/mark.svg")}),
+        Sample("content-empty", "content/open.html", {"head": head(replace(item, badge=NOT_YET, kind=content.kind_shown("unknown"), deployed_at=None))}),
+        Sample("content-access", "content/access.html", {"head": usual, "view": access()}),
+        Sample("content-access-wrong", "content/access.html", {"head": crowded, "view": access(typed="clara.fos", wrong="Nobody is called clara.fos. Choose a name from the list.")}),
+        Sample("content-variables", "content/variables.html", {"head": usual, "view": content.VariablesTab(["DATABASE_URL", "LIMS_TOKEN"], deploy)}),
+        Sample("content-variables-empty", "content/variables.html", {"head": usual, "view": content.VariablesTab([], deploy + " -E NAME=VALUE")}),
+        Sample("content-versions", "content/versions.html", {"head": usual, "view": versions()}),
+        Sample("content-versions-empty", "content/versions.html", {"head": usual, "view": content.VersionsTab([], deploy)}),
+        Sample("content-log", "content/log.html", {"head": usual, "view": log(live=False), "processes": processes()}),
+        Sample("content-log-empty", "content/log.html", {"head": usual, "view": replace(log(live=False), lines=[], badge=None, empty="Nothing was deployed yet."), "processes": []}),
+        Sample("content-settings", "content/settings.html", {"head": usual, "view": content.SettingsTab(wrong(title="Plant monitor", description=""), "plant-monitor", wrong())}),
+        Sample("account-usual", "identity/account.html", {"view": account()}),
+        Sample("account-new-key", "identity/account.html", {"view": account(fresh="ph_Vq7XcKx0Jr2cQxWw3m1ZkU9n5bT8sLdE4fGhYpAoRi", done="Made the key “laptop”.")}),
+        Sample("account-empty", "identity/account.html", {"view": account(keys=[])}),
+        Sample("admin-users", "identity/users.html", {"view": users(PEOPLE)}),
+        Sample("admin-users-wrong", "identity/users.html", {"view": users(PEOPLE, opens=True, typed=wrong(username="clara.voss", role="publisher"), wrong=wrong(username="This name is taken. Choose another one."))}),
+        Sample("admin-users-overfull", "identity/users.html", {"view": users([f"{LONG} {n}" for n in range(25)], pager=people.Pager(2, 400, "#", "#"))}),
+        Sample("admin-groups", "identity/groups.html", {"view": groups()}),
+        Sample("admin-groups-empty", "identity/groups.html", {"view": people.GroupsView([], [])}),
+        Sample("admin-jobs", "web/jobs.html", {"view": jobs()}),
+        Sample("admin-jobs-empty", "web/jobs.html", {"view": web.JobsView([], "")}),
+        Sample("admin-audit", "audit/events.html", {"view": events(8)}),
+        Sample("admin-audit-overfull", "audit/events.html", {"view": events(100)}),
+        Sample("admin-overview", "web/overview.html", {"view": web.OverviewView(["Apps can reach each other's ports: without root there is no address filter. Run the server as root, or keep tenants apart on other machines."], [("Version", "0.1.0"), ("Database", "SQLite"), ("Limits", "cgroup v2 through systemd")])}),
+        Sample("admin-settings", "web/settings.html", {"view": web.SettingsView("Read from the file pilothouse.toml, variables and the command line. Change them there and restart.", [web.OptionSection("server", "Addresses and names of this installation.", [web.OptionLine("server.port", "Port of the dashboard and the API.", "3939", "flag"), web.OptionLine("server.host", "The address the gateway binds.", "127.0.0.1", "default")])])}),
+        Sample("refusal", "web/refusal.html", {"view": web.Refusal("This is not yours to see", "It is open to the people and groups that Amara Okoye named.", [web.Action("Ask Amara Okoye", "mailto:a@example"), web.Action("Home", "/")])}, False),
+    ]  # fmt: skip
