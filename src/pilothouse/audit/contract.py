@@ -1,0 +1,78 @@
+"""What is recorded: all event names, and for each field of each noun a verdict. And what a sink of chain heads owes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+
+class Verdict(Enum):
+    """What becomes of a changed field: its values are kept, only the fact is kept, or nothing."""
+
+    TRACK = "track"
+    SECRET = "secret"
+    IGNORE = "ignore"
+
+
+_TRACK, _SECRET = Verdict.TRACK, Verdict.SECRET
+
+
+def _fields(*names: str, **others: Verdict) -> dict[str, Verdict]:
+    return dict.fromkeys(names, _TRACK) | others
+
+
+#: Verdicts by noun and field. A field without one is a programming error.
+AUDITED: Mapping[str, Mapping[str, Verdict]] = {
+    "user": _fields(
+        "username", "role", "locked", "provider", "department", "site", "title", "locale", "timezone", "must_set_password", "confirmed",
+        email=_SECRET, first_name=_SECRET, last_name=_SECRET, password=_SECRET,
+    ),
+    "group": _fields("name", "owner_id", "user_id"),
+    "login": _fields("provider", "address", "user_id"),
+    "api_key": _fields("name", "user_id", "role_cap", "bound_kind", "bound_id", "expires_at"),
+    "content": _fields(
+        "name", "title", "description", "category", "access_type", "owner_id", "locked", "locked_message", "app_mode", "bundle_id", "idle",
+        "connection_timeout", "read_timeout", "init_timeout", "idle_timeout", "max_processes", "min_processes", "max_conns_per_process",
+        "load_factor", "load_group", "cpu_request", "cpu_limit", "memory_request", "memory_limit", "amd_gpu_limit", "nvidia_gpu_limit",
+        "run_as", "run_as_current_user", "service_account_name", "default_image_name", "default_environment_guid",
+        "default_r_environment_management", "default_py_environment_management", "activate",
+    ),
+    "bundle": _fields("digest", "size_bytes", "content_id", "source"),
+    "variable": _fields("name", value=_SECRET),
+    "access": _fields("user_id", "group_id", "share"),
+    "job": _fields("key", "tag"),
+}  # fmt: skip
+
+#: Every event: a permission's words in the past tense.
+EVENTS = frozenset({
+    "identity:user:created", "identity:user:updated", "identity:user:role-set", "identity:user:locked", "identity:user:unlocked",
+    "identity:user:password-reset", "identity:user:bootstrapped", "identity:group:created", "identity:group:member-added",
+    "identity:group:member-removed", "identity:key:created", "identity:key:revoked", "identity:login:started", "identity:login:ended",
+    "identity:login:failed", "content:content:created", "content:content:updated", "content:content:deleted", "content:bundle:added",
+    "content:bundle:deleted", "content:bundle:downloaded", "content:content:deployed", "content:content:activated",
+    "content:variable:changed", "content:access:granted", "content:access:changed", "content:access:revoked", "launcher:job:stopped",
+})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Head:
+    """The end of the chain at one moment: how many events are sealed, and the last seal."""
+
+    number: int
+    mac: str
+    at: datetime
+
+
+class AuditSink(Protocol):
+    """A second place for the heads of the chain, outside the database."""
+
+    def append(self, head: Head) -> None:
+        """Keep ``head`` durably. Raises ``OSError`` if that fails; it is tried again with the next one."""
+        ...
+
+    def heads(self) -> list[Head]:
+        """What was kept, oldest first."""
+        ...

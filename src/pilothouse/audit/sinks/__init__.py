@@ -1,0 +1,1 @@
+"""Places for the chain's heads. Reached through ``pilothouse.audit.audit_sinks`` only."""

@@ -1,0 +1,1 @@
+"""Ways of signing in. Reached through ``pilothouse.identity.identity_providers`` only."""

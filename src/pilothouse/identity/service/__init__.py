@@ -1,0 +1,43 @@
+"""Verbs on people, groups, logins and keys; and `Resolver`, which turns a request's credentials into a `Principal`."""
+
+from pilothouse.identity.service.groups import add_member, create_group, get_group, list_groups, members, remove_member
+from pilothouse.identity.service.keys import (
+    NewKey,
+    bootstrap,
+    create_key,
+    get_key,
+    keys,
+    principal_of_key,
+    revoke_job_keys,
+    revoke_key,
+)
+from pilothouse.identity.service.logins import (
+    SignedIn,
+    cookie_name,
+    end_login,
+    get_login,
+    logins,
+    principal_of_cookie,
+    principal_of_user,
+    sign_in,
+)
+from pilothouse.identity.service.resolver import Resolver
+from pilothouse.identity.service.users import (
+    Found,
+    create_user,
+    find_user,
+    get_user,
+    list_users,
+    lock_user,
+    reset_password,
+    resource_of_user,
+    set_role,
+    update_user,
+)
+
+__all__ = [
+    "Found", "NewKey", "Resolver", "SignedIn", "add_member", "bootstrap", "cookie_name", "create_group", "create_key", "create_user",
+    "end_login", "find_user", "get_group", "get_key", "get_login", "get_user", "keys", "list_groups", "list_users", "lock_user", "logins",
+    "members", "principal_of_cookie", "principal_of_key", "principal_of_user", "remove_member", "reset_password", "resource_of_user",
+    "revoke_job_keys", "revoke_key", "set_role", "sign_in", "update_user",
+]  # fmt: skip

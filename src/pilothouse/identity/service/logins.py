@@ -1,0 +1,179 @@
+"""Browser logins: signing in with throttled failures, the cookie's secret, listing and ending."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from pilothouse.audit.service import record
+from pilothouse.base import clock
+from pilothouse.base.access import Permission, Principal, Role, require
+from pilothouse.base.errors import NotFound
+from pilothouse.base.ids import new_key, new_token
+from pilothouse.db import Database, Tx
+from pilothouse.identity.contract import AccountLocked, Rules, TooManyFailures, WrongPassword
+from pilothouse.identity.models import Failure, Group, KeyUse, Login, Membership, User
+from pilothouse.identity.service import passwords
+from pilothouse.identity.service.users import find_user, resource_of_user
+
+
+class LoginUnknown(NotFound):
+    """There is no such login; it may have ended."""
+
+    code = "identity/login-unknown"
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A new login; ``cookie`` is the value to set, the only time its secret is seen."""
+
+    login: Login
+    user: User
+    cookie: str
+
+
+def cookie_name(installation: str, *, https: bool) -> str:
+    """Cookies ignore ports: the name tells two installations on one host apart."""
+    return f"{'__Host-' if https else ''}ph_login_{installation}"
+
+
+def sign_in(
+    database: Database, *, username: str, password: str, address: str, user_agent: str, rules: Rules = Rules()
+) -> SignedIn:
+    """Check name and password and begin a login. Opens its own transactions, so that no lock is held while hashing.
+
+    Raises `WrongPassword` (also for unknown names, in the same time), `AccountLocked`, `TooManyFailures`.
+    """
+    buckets = [f"name:{hashlib.sha256(username.lower().encode()).hexdigest()[:32]}", f"address:{address}"]
+    with database.read() as tx:
+        _refuse_if_throttled(tx, buckets, rules)
+        user = find_user(tx, username)
+    if not passwords.matches(password, user.password_hash if user else None) or user is None:
+        with database.write() as tx:
+            _count_failure(tx, buckets, rules)
+            record(
+                tx,
+                Principal(user.id if user else None, None),
+                "identity:login:failed",
+                None,
+                after={"address": address},
+            )
+        raise WrongPassword
+    if user.locked:
+        raise AccountLocked
+    with database.write() as tx:
+        for bucket in buckets[:1]:
+            if (failure := tx.get(Failure, bucket)) is not None:
+                tx.delete(failure)
+        return begin_login(tx, user, address=address, user_agent=user_agent, rules=rules)
+
+
+def begin_login(
+    tx: Tx, user: User, *, address: str, user_agent: str, rules: Rules = Rules(), provider: str = "password"
+) -> SignedIn:
+    """A login for somebody whose identity was proved by ``provider``."""
+    secret, now = new_token(32), clock.now()
+    login = Login(
+        id=new_key(16),
+        secret_digest=_digest(secret),
+        user_id=user.id,
+        provider=provider,
+        address=address[:64],
+        user_agent=user_agent[:400],
+        expires_at=now + rules.login_lifetime,
+    )
+    tx.add(login)
+    live = tx.get(User, user.id)
+    assert live is not None
+    live.active_at = now
+    record(
+        tx,
+        principal_of_user(tx, live, login=login.id),
+        "identity:login:started",
+        None,
+        after={"provider": provider, "address": address},
+    )
+    return SignedIn(login, live, f"{login.id}.{secret}")
+
+
+def logins(tx: Tx, actor: Principal, user: User) -> list[Login]:
+    """A person's logins that have not ended, newest first."""
+    require(actor, Permission.LOGIN_END, resource_of_user(user))
+    alive = (Login.user_id == user.id, Login.ended_at.is_(None), Login.expires_at > clock.now())
+    return list(tx.scalars(select(Login).where(*alive).order_by(Login.created_at.desc())))
+
+
+def get_login(tx: Tx, login_id: str) -> Login:
+    """Raises `LoginUnknown`."""
+    login = tx.get(Login, login_id)
+    if login is None or login.ended_at is not None:
+        raise LoginUnknown
+    return login
+
+
+def end_login(tx: Tx, actor: Principal, login: Login) -> None:
+    """Sign out: at the next request the cookie is worth nothing. An ended one is a no-op."""
+    require(actor, Permission.LOGIN_END, resource_of_user(login.user))
+    if login.ended_at is None:
+        login.ended_at = clock.now()
+        record(tx, actor, "identity:login:ended", None, before={"user_id": login.user_id})
+
+
+def principal_of_cookie(tx: Tx, cookie: str) -> Principal | None:
+    """Who a login cookie is; ``None`` for a wrong, ended or expired one, or a locked user."""
+    login_id, _, secret = cookie.partition(".")
+    login = tx.get(Login, login_id[:24]) if secret else None
+    if login is None or not hmac.compare_digest(login.secret_digest, _digest(secret)):
+        return None
+    if login.ended_at is not None or login.expires_at <= clock.now() or login.user.locked or login.user.deleted_at:
+        return None
+    return principal_of_user(tx, login.user, login=login.id)
+
+
+def principal_of_user(tx: Tx, user: User, *, login: str | None = None) -> Principal:
+    """The principal of a person, with groups."""
+    joined = (
+        select(Group.id, Group.name)
+        .join(Membership, Membership.group_id == Group.id)
+        .where(Membership.user_id == user.id)
+    )
+    rows = tx.execute(joined.order_by(Membership.id)).tuples().all()
+    return Principal(
+        id=user.id,
+        role=Role(user.role),
+        username=user.username,
+        guid=user.guid,
+        groups=frozenset(group_id for group_id, _ in rows),
+        group_names=tuple(name for _, name in rows),
+        login=login,
+    )
+
+
+def note_use(tx: Tx, kind: str, ref: str) -> None:
+    """Remember that a key or login was used now."""
+    tx.merge(KeyUse(kind=kind, ref=ref, at=clock.now()))
+
+
+def _refuse_if_throttled(tx: Tx, buckets: list[str], rules: Rules) -> None:
+    for failure in tx.scalars(select(Failure).where(Failure.bucket.in_(buckets), Failure.until > clock.now())):
+        if failure.count >= rules.failures_allowed:
+            minutes = max(1, round((failure.until - clock.now()).total_seconds() / 60))
+            raise TooManyFailures(
+                f"Too many failed sign-ins. Wait {minutes} minute{'s' if minutes > 1 else ''} and try again."
+            )
+
+
+def _count_failure(tx: Tx, buckets: list[str], rules: Rules) -> None:
+    for bucket in sorted(buckets):
+        failure = tx.get(Failure, bucket)
+        if failure is None or failure.until <= clock.now():
+            tx.merge(Failure(bucket=bucket, count=1, until=clock.now() + rules.failures_window))
+        else:
+            failure.count += 1
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,33 @@
+"""Hashing and checking passwords: argon2id, a few at a time, and never while a database transaction is open."""
+
+from __future__ import annotations
+
+import threading
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+_hasher = PasswordHasher()
+_slots = threading.Semaphore(2)
+#: A hash of nothing anybody knows: checking against it takes as long as checking a real one.
+_DUMMY = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$Zm9yIHRpbWluZyBvbmx5LCBtYXRjaGVzIG5vdGhpbmc"
+
+
+def set_concurrency(count: int) -> None:
+    """How many passwords are hashed at the same time; each takes 64 MB."""
+    global _slots  # noqa: PLW0603 - one cap for the whole process
+    _slots = threading.Semaphore(count)
+
+
+def hash_password(password: str) -> str:
+    with _slots:
+        return _hasher.hash(password)
+
+
+def matches(password: str, hashed: str | None) -> bool:
+    """Whether the password fits; takes as long when there is no hash to compare with."""
+    with _slots:
+        try:
+            return _hasher.verify(hashed or _DUMMY, password) and hashed is not None
+        except (VerificationError, InvalidHashError):
+            return False

@@ -1,0 +1,110 @@
+"""From a request's credentials to a `Principal`, from memory where nothing changed."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pilothouse.base import clock
+from pilothouse.base.access import ANONYMOUS, Principal
+from pilothouse.db import Database, Watch
+from pilothouse.identity.contract import InvalidKey
+from pilothouse.identity.service.keys import PREFIX, principal_of_key
+from pilothouse.identity.service.logins import note_use, principal_of_cookie
+
+CACHE_LIMIT = 20_000
+FRESH_S = 60
+ANONYMOUS_TOKEN = "anonymous-access"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a request carries: a key (it wins) or a login cookie."""
+
+    key: str | None = None
+    cookie: str | None = None
+
+
+class Resolver:
+    """Keeps what it found for as long as nothing of the topic ``identity`` changes, and for a minute at most.
+
+    ``cookie`` is the name of the login cookie. Safe to call from several threads.
+    """
+
+    def __init__(self, database: Database, watch: Watch, *, cookie: str) -> None:
+        self._database, self._watch, self.cookie = database, watch, cookie
+        self._lock = threading.Lock()
+        self._epoch = -1
+        self._known: dict[bytes, tuple[Principal | None, float]] = {}
+        self._used: dict[tuple[str, str], float] = {}
+
+    def resolve(self, headers: Mapping[str, str]) -> Principal:
+        """``headers`` have lower-case names. Raises `InvalidKey` for a wrong key, also where nobody needs one; a wrong cookie is nobody."""
+        credentials = self.credentials(headers)
+        if credentials.key is not None:
+            found = self._look("key", credentials.key)
+            if found is None:
+                raise InvalidKey
+            return found
+        return (self._look("login", credentials.cookie) if credentials.cookie else None) or ANONYMOUS
+
+    def credentials(self, headers: Mapping[str, str]) -> Credentials:
+        other = headers.get("x-rsc-authorization", "")
+        if other:
+            return Credentials(key=_after_word(other, "key") or other.strip())
+        for part in headers.get("authorization", "").split(","):
+            if (key := _after_word(part.strip(), "key")) is not None:
+                return Credentials(key=key)
+            bearer = _after_word(part.strip(), "bearer")
+            if bearer is not None and bearer.startswith(PREFIX):
+                return Credentials(key=bearer)
+        return Credentials(cookie=cookie_value(headers.get("cookie", ""), self.cookie))
+
+    def flush_uses(self) -> None:
+        """Write when keys and logins were last used; called about once a minute, outside requests."""
+        with self._lock:
+            used, self._used = self._used, {}
+        if used:
+            with self._database.write() as tx:
+                for kind, ref in used:
+                    note_use(tx, kind, ref)
+
+    def _look(self, kind: str, secret: str) -> Principal | None:
+        digest, now = hashlib.sha256(f"{kind} {secret}".encode()).digest(), clock.now().timestamp()
+        epoch = self._watch.epoch("identity")
+        with self._lock:
+            if epoch != self._epoch or len(self._known) > CACHE_LIMIT:
+                self._known.clear()
+                self._epoch = epoch
+            known = self._known.get(digest)
+        if known is None or known[1] < now - FRESH_S:
+            known = (self._read(kind, secret), now)
+            with self._lock:
+                if epoch == self._epoch:
+                    self._known[digest] = known
+        if (principal := known[0]) is not None:
+            self._used[(kind, str(principal.key) if kind == "key" else principal.login or "")] = now
+        return principal
+
+    def _read(self, kind: str, secret: str) -> Principal | None:
+        with self._database.read() as tx:
+            if kind == "login":
+                return principal_of_cookie(tx, secret)
+            try:
+                return principal_of_key(tx, secret)
+            except InvalidKey:
+                return None
+
+
+def cookie_value(header: str, name: str) -> str | None:
+    for part in header.split(";"):
+        found, _, value = part.strip().partition("=")
+        if found == name:
+            return value.strip('"')
+    return None
+
+
+def _after_word(text: str, word: str) -> str | None:
+    return text[len(word) :].strip() if text[: len(word) + 1].lower() == f"{word} " else None

@@ -1,0 +1,217 @@
+"""Verbs on users."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import func, select
+
+from pilothouse.audit.service import record
+from pilothouse.base import clock
+from pilothouse.base.access import Permission, Principal, Resource, ResourceRef, Role, require
+from pilothouse.base.ids import is_guid, new_guid
+from pilothouse.db import Tx
+from pilothouse.identity.contract import (
+    LastAdministrator,
+    NewUser,
+    Rules,
+    UserInvalid,
+    UsernameTaken,
+    UserUnknown,
+    WeakPassword,
+)
+from pilothouse.identity.models import ApiKey, Login, User
+from pilothouse.identity.service.passwords import hash_password
+
+T = TypeVar("T")
+USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+EDITABLE = frozenset({"email", "first_name", "last_name", "department", "site", "title", "locale", "timezone"})
+LENGTH_LIMIT = 255
+
+
+@dataclass(frozen=True)
+class Found(Generic[T]):
+    """One page of a list, and how many there are in all."""
+
+    items: list[T]
+    total: int
+
+
+def resource_of_user(user: User) -> Resource:
+    """A user owns themselves: that is what lets people change their own name, password and keys."""
+    return Resource(ResourceRef("user", user.id), owner_id=user.id)
+
+
+def create_user(
+    tx: Tx, actor: Principal, *, new: NewUser, rules: Rules = Rules(), password_hash: str | None = None
+) -> User:
+    """Add a person. ``password_hash`` may be given instead of ``new.password``, so that hashing happens outside the transaction.
+
+    Raises `UserInvalid`, `UsernameTaken`, `WeakPassword`.
+    """
+    require(actor, Permission.USER_CREATE)
+    if not USERNAME.fullmatch(new.username):
+        raise UserInvalid(
+            f"“{new.username[:64]}” can't be a user name: up to 64 letters, digits and . _ - @ +, beginning with a letter or digit."
+        )
+    if find_user(tx, new.username) is not None:
+        raise UsernameTaken(f"A user “{new.username}” exists already. Choose another name.")
+    if new.password is not None:
+        check_password(new.password, new.username, rules)
+    user = User(
+        guid=new_guid(),
+        username=new.username,
+        role=new.role.value,
+        must_set_password=new.must_set_password,
+        external_id=new.external_id,
+        password_hash=password_hash or (hash_password(new.password) if new.password else None),
+        **{name: _checked(name, getattr(new, name)) for name in EDITABLE},
+    )
+    tx.add(user)
+    tx.flush()
+    shown = {
+        "username": user.username,
+        "role": user.role,
+        **{name: getattr(user, name) for name in EDITABLE if getattr(user, name)},
+    }
+    record(tx, actor, "identity:user:created", ResourceRef("user", user.id), after=shown)
+    return user
+
+
+def update_user(tx: Tx, actor: Principal, user: User, *, changes: Mapping[str, Any]) -> User:
+    """Change a person's data (name, mail, department, site, title, locale, time zone). Raises `UserInvalid` for other fields."""
+    require(actor, Permission.USER_UPDATE, resource_of_user(user))
+    if unknown := set(changes) - EDITABLE:
+        raise UserInvalid(f"These fields can't be changed here: {', '.join(sorted(unknown))}.")
+    before = {name: getattr(user, name) for name in changes}
+    for name, value in changes.items():
+        setattr(user, name, _checked(name, value))
+    user.updated_at = clock.now()
+    record(tx, actor, "identity:user:updated", ResourceRef("user", user.id), before=before, after=dict(changes))
+    return user
+
+
+def set_role(tx: Tx, actor: Principal, user: User, *, role: Role) -> User:
+    """Change what a person may do. Raises `LastAdministrator`."""
+    require(actor, Permission.USER_SET_ROLE)
+    if role is not Role.ADMINISTRATOR:
+        _keep_an_administrator(tx, user)
+    before, user.role, user.updated_at = user.role, role.value, clock.now()
+    record(
+        tx,
+        actor,
+        "identity:user:role-set",
+        ResourceRef("user", user.id),
+        before={"role": before},
+        after={"role": user.role},
+    )
+    return user
+
+
+def lock_user(tx: Tx, actor: Principal, user: User, *, locked: bool) -> User:
+    """Lock (all logins end, keys stop working) or unlock. Raises `LastAdministrator`."""
+    require(actor, Permission.USER_LOCK)
+    if locked:
+        _keep_an_administrator(tx, user)
+        end_all_logins(tx, user)
+    before, user.locked, user.updated_at = user.locked, locked, clock.now()
+    event = "identity:user:locked" if locked else "identity:user:unlocked"
+    record(tx, actor, event, ResourceRef("user", user.id), before={"locked": before}, after={"locked": locked})
+    return user
+
+
+def reset_password(
+    tx: Tx, actor: Principal, user: User, *, password: str, rules: Rules = Rules(), password_hash: str | None = None
+) -> None:
+    """Set a new password; all logins of the person end. Raises `WeakPassword`."""
+    require(actor, Permission.USER_RESET_PASSWORD, resource_of_user(user))
+    check_password(password, user.username, rules)
+    user.password_hash, user.must_set_password = password_hash or hash_password(password), False
+    end_all_logins(tx, user)
+    record(
+        tx,
+        actor,
+        "identity:user:password-reset",
+        ResourceRef("user", user.id),
+        after={"password": "new"},
+        before={"password": ""},
+    )
+
+
+def list_users(
+    tx: Tx, actor: Principal, *, prefix: str = "", roles: Sequence[Role] = (), page: int = 1, page_size: int = 500
+) -> Found[User]:
+    """People by user name; ``prefix`` matches the beginning of user name, first or last name, in any case. Pages count from 1."""
+    require(actor, Permission.USER_LIST)
+    chosen = select(User).where(User.deleted_at.is_(None))
+    if prefix:
+        starts = [
+            func.lower(column).startswith(prefix.lower(), autoescape=True)
+            for column in (User.username, User.first_name, User.last_name)
+        ]
+        chosen = chosen.where(starts[0] | starts[1] | starts[2])
+    if roles:
+        chosen = chosen.where(User.role.in_([r.value for r in roles]))
+    total = tx.scalar(select(func.count()).select_from(chosen.subquery())) or 0
+    rows = tx.scalars(chosen.order_by(func.lower(User.username)).offset((page - 1) * page_size).limit(page_size))
+    return Found(list(rows), total)
+
+
+def get_user(tx: Tx, guid: str) -> User:
+    """The user of this GUID. Raises `UserUnknown`. Callers check what may be shown of it."""
+    user = tx.scalar(select(User).where(User.guid == guid, User.deleted_at.is_(None))) if is_guid(guid) else None
+    if user is None:
+        raise UserUnknown(f"There is no user {guid}.")
+    return user
+
+
+def find_user(tx: Tx, username: str) -> User | None:
+    """The user of this name, in any case."""
+    return tx.scalar(select(User).where(func.lower(User.username) == username.lower(), User.deleted_at.is_(None)))
+
+
+def check_password(password: str, username: str, rules: Rules) -> None:
+    """Raise `WeakPassword` for one that is too short or equals the user name."""
+    if len(password) < rules.password_min_length:
+        raise WeakPassword(f"The password is too short. Choose one of at least {rules.password_min_length} characters.")
+    if len(password) > 1000:
+        raise WeakPassword("The password is longer than 1000 characters. Choose a shorter one.")
+    if password.lower() == username.lower():
+        raise WeakPassword("The password is the user name. Choose another one.")
+
+
+def end_all_logins(tx: Tx, user: User) -> None:
+    for login in tx.scalars(select(Login).where(Login.user_id == user.id, Login.ended_at.is_(None))):
+        login.ended_at = clock.now()
+
+
+def _keep_an_administrator(tx: Tx, user: User) -> None:
+    if user.role != Role.ADMINISTRATOR or user.locked:
+        return
+    others = (
+        User.role == Role.ADMINISTRATOR.value,
+        User.locked.is_(False),
+        User.deleted_at.is_(None),
+        User.id != user.id,
+    )
+    if tx.scalar(select(User.id).where(*others).limit(1)) is None:
+        raise LastAdministrator
+
+
+def _checked(name: str, value: Any) -> Any:
+    if value is None and name in {"email", "first_name", "last_name"}:
+        return ""
+    if value is not None and (
+        not isinstance(value, str) or len(value) > LENGTH_LIMIT or any(ord(c) < 32 for c in value)
+    ):
+        raise UserInvalid(f"“{name}” must be text of at most {LENGTH_LIMIT} characters without line breaks.")
+    return value
+
+
+def live_keys(tx: Tx, user: User) -> list[ApiKey]:
+    """Keys of a person that still work and belong to no job."""
+    alive = (ApiKey.user_id == user.id, ApiKey.revoked_at.is_(None), ApiKey.job_id.is_(None))
+    return list(tx.scalars(select(ApiKey).where(*alive).order_by(ApiKey.id)))

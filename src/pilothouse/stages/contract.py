@@ -1,0 +1,31 @@
+"""Nouns of the room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pilothouse.base.errors import Invalid
+
+#: First segments of a path that no stage, vanity path or page may take (DESIGN §5).
+RESERVED = frozenset({
+    "__api__", "__login__", "__ping__", "__docs__", "__authz", "__page", "api", "auth", "connect", "content", "oauth", "packages", "s",
+    "static", ".well-known", "_",
+})  # fmt: skip
+
+
+class StagesInvalid(Invalid):
+    """The stages in the settings don't fit together. Correct them and start again."""
+
+    code = "stages/invalid"
+
+
+@dataclass(frozen=True)
+class StageRef:
+    """A stage as everybody uses it. ``path`` begins and ends in ``/``."""
+
+    id: int
+    key: str
+    title: str
+    path: str
+    host: str | None
+    position: int
