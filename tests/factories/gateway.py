@@ -72,6 +72,7 @@ class Heard:
     method: str
     path: str
     headers: list[tuple[str, str]]
+    size: int = 0
 
     def values(self, name: str) -> list[str]:
         return [value for key, value in self.headers if key.lower() == name]
@@ -82,66 +83,68 @@ Reply = tuple[int, dict[str, str] | list[tuple[str, str]], bytes]
 
 @dataclass
 class Script:
-    """A server that answers as ``reply`` says and remembers what it heard. Echoes after a WebSocket handshake."""
+    """A server that answers as ``reply`` says and remembers what it heard. Echoes after a WebSocket handshake.
+
+    A reply with status 0 closes the connection without an answer.
+    """
 
     reply: Callable[[Heard], Reply]
     heard: list[Heard] = field(default_factory=list)
 
     def handler(self) -> type[http.server.BaseHTTPRequestHandler]:
-        script = self
+        return type("Scripted", (_Handler,), {"script": self})
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
 
-            def log_message(self, *args: object) -> None:
-                pass
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    script: Script
 
-            def address_string(self) -> str:
-                return ""
+    def log_message(self, *args: object) -> None:
+        pass
 
-            def answer(self) -> None:
-                heard = Heard(self.command, self.path, self.headers.items())
-                script.heard.append(heard)
-                if self.headers.get("upgrade", "").lower() == "websocket":
-                    self.echo()
-                    return
-                self.drain()
-                status, headers, body = script.reply(heard)
-                if status == 0:
-                    self.close_connection = True
-                    self.connection.shutdown(socket.SHUT_RDWR)
-                    return
-                self.send_response(status)
-                for name, value in headers.items() if isinstance(headers, dict) else headers:
-                    self.send_header(name, value)
-                if status not in (204, 304):
-                    self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(body)
+    def answer(self) -> None:
+        heard = Heard(self.command, self.path, self.headers.items())
+        self.script.heard.append(heard)
+        if self.headers.get("upgrade", "").lower() == "websocket":
+            self.echo()
+            return
+        heard.size = self.drain()
+        status, headers, body = self.script.reply(heard)
+        if status == 0:
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self.send_response(status)
+        for name, value in headers.items() if isinstance(headers, dict) else headers:
+            self.send_header(name, value)
+        if status not in (204, 304):
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
-            do_GET = do_POST = do_PUT = do_HEAD = do_OPTIONS = do_DELETE = answer
+    do_GET = do_POST = do_PUT = do_HEAD = do_OPTIONS = do_DELETE = answer
 
-            def drain(self) -> None:
-                self.rfile.read(int(self.headers.get("content-length", 0)))
-                if self.headers.get("transfer-encoding") == "chunked":
-                    while size := int(self.rfile.readline(), 16):
-                        self.rfile.read(size + 2)
-                    self.rfile.readline()
+    def drain(self) -> int:
+        size = len(self.rfile.read(int(self.headers.get("content-length", 0))))
+        if self.headers.get("transfer-encoding") == "chunked":
+            while part := int(self.rfile.readline(), 16):
+                size += len(self.rfile.read(part))
+                self.rfile.readline()
+            self.rfile.readline()
+        return size
 
-            def echo(self) -> None:
-                key = self.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-                self.send_response(101)
-                self.send_header("Upgrade", "websocket")
-                self.send_header("Connection", "Upgrade")
-                self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key.encode()).digest()).decode())
-                self.end_headers()
-                self.close_connection = True
-                with contextlib.suppress(OSError):
-                    while data := self.connection.recv(4096):
-                        self.connection.sendall(data)
-
-        return Handler
+    def echo(self) -> None:
+        key = self.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key.encode()).digest()).decode())
+        self.end_headers()
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            while data := self.connection.recv(4096):
+                self.connection.sendall(data)
 
 
 class _Tcp(socketserver.ThreadingMixIn, socketserver.TCPServer):
@@ -173,7 +176,9 @@ def app_at(script: Script, host: str | None = None) -> Iterator[str]:
 
 def describe(heard: Heard) -> Reply:
     """What an app received, as JSON."""
-    body = json.dumps({"method": heard.method, "path": heard.path, "headers": heard.headers}).encode()
+    body = json.dumps(
+        {"method": heard.method, "path": heard.path, "headers": heard.headers, "size": heard.size}
+    ).encode()
     return 200, {"Content-Type": "application/json"}, body
 
 

@@ -193,7 +193,7 @@ def _apps() -> Json:
 def typed_options() -> Json:
     """HTTP/1.1 to jobs, on connections that are given up before a job may be frozen."""
     kind = "upstreams.http.v3.HttpProtocolOptions"
-    http1 = {"http_protocol_options": {}}
+    http1: Json = {"http_protocol_options": {}}
     options = blocks.typed(kind, common_http_protocol_options={"idle_timeout": JOB_IDLE}, explicit_http_config=http1)
     return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}
 
