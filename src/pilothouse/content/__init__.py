@@ -1,0 +1,17 @@
+"""Published content: bundles, deployments, workers, access, variables.
+
+Read ``contract.py`` (what a kind owes), ``models.py`` (nouns), ``service/`` (verbs), then the doors: ``api.py``, ``pages/``,
+``tasks/``. ``kinds/`` holds one file for each kind of content.
+"""
+
+from __future__ import annotations
+
+from pilothouse.base.seam import Seam
+from pilothouse.content.contract import ContentKind
+
+content_kinds = Seam("pilothouse.content_kinds", ContentKind, {
+    "python-api": "pilothouse.content.kinds.python_api:PythonApi",
+    "python-fastapi": "pilothouse.content.kinds.python_fastapi:PythonFastapi",
+    "python-shiny": "pilothouse.content.kinds.python_shiny:PythonShiny",
+    "static": "pilothouse.content.kinds.static:Static",
+})  # fmt: skip

@@ -1,0 +1,34 @@
+"""Entry points of Python content: ``module``, ``module:object``, ``file.py`` and ``package.module:object`` (§4.3)."""
+
+from __future__ import annotations
+
+import re
+
+from pilothouse.content.contract import EntrypointMissing, Project
+
+WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+DEFAULT_OBJECT = "app"
+
+
+def entrypoint(project: Project) -> tuple[str, str]:
+    """Module and object. Raises `EntrypointMissing` if it can't be in the bundle."""
+    given = project.manifest.entrypoint.strip() or "app"
+    module, _, found = given.partition(":")
+    module = module.removesuffix(".py").replace("/", ".")
+    name = found or DEFAULT_OBJECT
+    if not WORD.fullmatch(module) or not WORD.fullmatch(name):
+        raise EntrypointMissing(
+            f"The entry point “{given[:80]}” can't be read. Write it as module:object, for example app:app."
+        )
+    return module, name
+
+
+def require_module(project: Project, module: str) -> None:
+    """Raise `EntrypointMissing` unless the bundle holds the module."""
+    path = module.replace(".", "/")
+    if not (project.has(f"{path}.py") or project.has(f"{path}/__init__.py")):
+        names = ", ".join(sorted(p.name for p in project.root.glob("*.py"))[:5]) or "no Python file"
+        raise EntrypointMissing(
+            f"The entry point's module {module} is not in the bundle (looked for {path}.py; at its top there is {names}). "
+            "Name it with --entrypoint module:object."
+        )

@@ -1,0 +1,32 @@
+"""Verbs on content, bundles, deployments, variables, sharing and workers; and the routes they give the gateway."""
+
+from pilothouse.content.service.bundles import add_bundle, bundles, delete_bundle, get_bundle
+from pilothouse.content.service.content import (
+    content_of_id,
+    create_content,
+    delete_content,
+    get_content,
+    list_content,
+    update_content,
+)
+from pilothouse.content.service.deployments import activate, deploy, deployments
+from pilothouse.content.service.jobs import get_job, jobs, running_jobs, stop_job
+from pilothouse.content.service.manifests import read_manifest
+from pilothouse.content.service.sharing import (
+    access_list,
+    change_grant,
+    grant,
+    grant_of,
+    resource_of,
+    revoke_grant,
+    share_of,
+    shares_of,
+)
+from pilothouse.content.service.variables import set_variables, variable_names, variable_values
+
+__all__ = [
+    "access_list", "activate", "add_bundle", "bundles", "change_grant", "content_of_id", "create_content", "delete_bundle", "delete_content",
+    "deploy", "deployments", "get_bundle", "get_content", "get_job", "grant", "grant_of", "jobs", "list_content", "read_manifest",
+    "resource_of", "revoke_grant", "running_jobs", "set_variables", "share_of", "shares_of", "stop_job", "update_content", "variable_names",
+    "variable_values",
+]  # fmt: skip

@@ -1,0 +1,236 @@
+"""Verbs on content itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, and_, func, or_, select
+
+from pilothouse.audit.service import record
+from pilothouse.base import clock
+from pilothouse.base.access import OpenTo, Permission, Principal, ResourceRef, Role, may, require
+from pilothouse.base.errors import Denied
+from pilothouse.base.ids import is_guid, new_guid, new_key
+from pilothouse.content.contract import ContentInvalid, ContentUnknown, NameTaken
+from pilothouse.content.models import Access, Content
+from pilothouse.content.service.sharing import resource_of
+from pilothouse.content.service.workers import drain_all
+from pilothouse.db import Tx
+from pilothouse.identity.models import User
+from pilothouse.stages import StageRef
+
+NAME = re.compile(r"[A-Za-z0-9_-]{3,64}")
+TEXTS = {"title": 1024, "description": 4096, "locked_message": 4096, "run_as": 80, "service_account_name": 255, "default_image_name": 255,
+         "default_environment_guid": 36, "load_group": 40}  # fmt: skip
+WHOLE = ("connection_timeout", "read_timeout", "init_timeout", "idle_timeout", "max_processes", "min_processes", "max_conns_per_process",
+         "memory_request", "memory_limit", "amd_gpu_limit", "nvidia_gpu_limit")  # fmt: skip
+REAL = ("load_factor", "cpu_request", "cpu_limit")
+FLAGS = ("locked", "run_as_current_user", "default_r_environment_management", "default_py_environment_management")
+NEVER_NULL = {
+    "description": "",
+    "locked_message": "",
+    "locked": False,
+    "run_as_current_user": False,
+    "access_type": OpenTo.ACL.value,
+}
+RESTARTING = frozenset({"memory_limit", "cpu_limit", "load_group", "run_as"})
+
+
+def create_content(
+    tx: Tx, actor: Principal, stage: StageRef, *, name: str | None = None, fields: Mapping[str, Any] | None = None
+) -> Content:
+    """New content without a bundle, owned by ``actor``. A missing or empty name is invented.
+
+    Raises `ContentInvalid`, `NameTaken`.
+    """
+    require(actor, Permission.CONTENT_CREATE)
+    if actor.id is None:
+        raise Denied("Content needs an owner: sign in as a person.")
+    chosen = name or f"content-{new_key(10)}"
+    _check_name(tx, chosen, stage.id, actor.id)
+    guid = new_guid()
+    content = Content(guid=guid, lineage_id=guid, stage_id=stage.id, owner_id=actor.id, name=chosen)
+    for field, value in _checked(fields or {}).items():
+        setattr(content, field, value)
+    tx.add(content)
+    tx.flush()
+    after = {"name": chosen, "title": content.title, "access_type": content.access_type}
+    record(tx, actor, "content:content:created", ResourceRef("content", content.id), stage_id=stage.id, after=after)
+    return content
+
+
+def update_content(tx: Tx, actor: Principal, content: Content, *, changes: Mapping[str, Any]) -> Content:
+    """Change fields; ``None`` puts a field back to its default, an empty name means unchanged.
+
+    Who may open it, and the owner, need the right to share. Raises `ContentInvalid`, `NameTaken`.
+    """
+    resource = resource_of(tx, content)
+    require(actor, Permission.CONTENT_UPDATE, resource)
+    if {"access_type", "owner_id"} & set(changes):
+        require(actor, Permission.CONTENT_SHARE, resource)
+    wanted = dict(changes)
+    name, owner_id = wanted.pop("name", None), wanted.pop("owner_id", None)
+    new = _checked(wanted)
+    if owner_id is not None and owner_id != content.owner_id:
+        new["owner_id"] = _new_owner(tx, owner_id).id
+    if (name and name != content.name) or "owner_id" in new:
+        _check_name(
+            tx, name or content.name, content.stage_id, new.get("owner_id", content.owner_id), besides=content.id
+        )
+        new["name"] = name or content.name
+    before = {field: getattr(content, field) for field in new}
+    for field, value in new.items():
+        setattr(content, field, value)
+    if "owner_id" in new or RESTARTING & {f for f in new if before[f] != new[f]}:
+        drain_all(tx, content)
+    record(
+        tx,
+        actor,
+        "content:content:updated",
+        ResourceRef("content", content.id),
+        stage_id=content.stage_id,
+        before=before,
+        after=new,
+    )
+    return content
+
+
+def delete_content(tx: Tx, actor: Principal, content: Content) -> None:
+    """Remove content: its URL is gone, its workers end, its name is free again. A tombstone keeps the id from being used twice."""
+    require(actor, Permission.CONTENT_DELETE, resource_of(tx, content))
+    content.deleted_at = clock.now()
+    drain_all(tx, content, at_once=True)
+    record(
+        tx,
+        actor,
+        "content:content:deleted",
+        ResourceRef("content", content.id),
+        stage_id=content.stage_id,
+        before={"name": content.name},
+    )
+
+
+def get_content(
+    tx: Tx, actor: Principal, stage: StageRef, guid: str, permission: Permission = Permission.CONTENT_VIEW
+) -> Content:
+    """The content of this GUID in this stage, if ``actor`` may see it; else `ContentUnknown`, as if it did not exist.
+
+    With a stronger ``permission``, lacking it raises `Denied` where it may be seen.
+    """
+    content = tx.scalar(select(Content).where(Content.guid == guid)) if is_guid(guid) else None
+    return _visible(tx, actor, stage, content, permission, guid)
+
+
+def content_of_id(
+    tx: Tx, actor: Principal, stage: StageRef, number: int, permission: Permission = Permission.CONTENT_VIEW
+) -> Content:
+    """The same by its integer id."""
+    return _visible(tx, actor, stage, tx.get(Content, number), permission, str(number))
+
+
+def list_content(  # noqa: PLR0913 - each is one filter
+    tx: Tx,
+    actor: Principal,
+    stage: StageRef,
+    *,
+    name: str | None = None,
+    owner_id: int | None = None,
+    search: str = "",
+    app_modes: Sequence[str] = (),
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Content]:
+    """What ``actor`` may see in this stage, last deployed first. ``search`` looks in title, name and description."""
+    chosen = visible(actor, stage).order_by(Content.last_deployed_at.desc(), Content.id.desc())
+    if name is not None:
+        chosen = chosen.where(Content.name == name)
+    if owner_id is not None:
+        chosen = chosen.where(Content.owner_id == owner_id)
+    if app_modes:
+        chosen = chosen.where(Content.app_mode.in_(app_modes))
+    if search:
+        found = [
+            func.lower(column).contains(search.lower(), autoescape=True)
+            for column in (Content.title, Content.name, Content.description)
+        ]
+        chosen = chosen.where(or_(*found))
+    return list(tx.scalars(chosen.limit(limit).offset(offset) if limit is not None or offset else chosen))
+
+
+def visible(actor: Principal, stage: StageRef) -> Select[Any]:
+    """The query of all content that ``actor`` may see in this stage."""
+    alive = select(Content).where(Content.stage_id == stage.id, Content.deleted_at.is_(None))
+    if actor.has_role(Role.ADMINISTRATOR) and actor.bound_to is None:
+        return alive
+    if actor.id is None:
+        return alive.where(Content.access_type == OpenTo.ALL.value)
+    named = [Access.user_id == actor.id]
+    if actor.groups:
+        named.append(Access.group_id.in_(actor.groups))
+    on_list = select(Access.id).where(Access.content_id == Content.id, or_(*named)).exists()
+    return alive.where(
+        or_(Content.owner_id == actor.id, Content.access_type.in_([OpenTo.ALL.value, OpenTo.LOGGED_IN.value]), on_list)
+    )
+
+
+def _visible(
+    tx: Tx, actor: Principal, stage: StageRef, content: Content | None, permission: Permission, asked: str
+) -> Content:
+    outside = actor.stage_id is not None and actor.stage_id != stage.id
+    if content is None or content.deleted_at is not None or content.stage_id != stage.id or outside:
+        raise ContentUnknown(f"There is no content {asked} here.")
+    resource = resource_of(tx, content)
+    if not may(actor, Permission.CONTENT_VIEW, resource):
+        require(actor, Permission.USER_LIST)  # nobody signed in: say that first
+        raise ContentUnknown(f"There is no content {asked} here, or you may not see it.")
+    require(actor, permission, resource)
+    return content
+
+
+def _check_name(tx: Tx, name: str, stage_id: int, owner_id: int, besides: int | None = None) -> None:
+    if not NAME.fullmatch(name):
+        raise ContentInvalid(f"“{name[:80]}” can't be a name: 3 to 64 letters, digits, - and _.")
+    same = and_(
+        Content.stage_id == stage_id, Content.owner_id == owner_id, Content.name == name, Content.deleted_at.is_(None)
+    )
+    found = tx.scalar(select(Content.id).where(same))
+    if found is not None and found != besides:
+        raise NameTaken(
+            f"You have content of the name “{name}” already. Choose another name, or deploy to the one that is there."
+        )
+
+
+def _new_owner(tx: Tx, owner_id: int) -> User:
+    owner = tx.get(User, owner_id)
+    if owner is None or owner.deleted_at is not None:
+        raise ContentInvalid("The new owner does not exist.")
+    if owner.role == Role.VIEWER:
+        raise Denied(f"{owner.username} is a viewer and can't own content. Make them publisher first.")
+    return owner
+
+
+def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _field(name, value) for name, value in fields.items()}
+
+
+def _field(name: str, value: Any) -> Any:
+    if value is None and (
+        name in TEXTS or name in WHOLE or name in REAL or name in FLAGS or name in ("access_type", "idle")
+    ):
+        return NEVER_NULL.get(name)
+    if name in TEXTS and isinstance(value, str) and len(value) <= TEXTS[name] and "\0" not in value:
+        return value
+    if name in WHOLE and isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53:
+        return value
+    if name in REAL and isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e6:
+        return float(value)
+    if name in FLAGS and isinstance(value, bool):
+        return value
+    if name == "access_type" and value in set(OpenTo):
+        return value
+    if name == "idle" and value in ("freeze", "stop", "keep"):
+        return value
+    known = name in TEXTS or name in WHOLE or name in REAL or name in FLAGS or name in ("access_type", "idle")
+    raise ContentInvalid(f"“{name}” can't be {str(value)[:60]!r}." if known else f"Content has no field “{name}”.")

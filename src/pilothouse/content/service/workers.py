@@ -1,0 +1,114 @@
+"""Workers: rows that say what should run, and how they move. Starting and reconciling is ``tasks/workers.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from pilothouse.base import clock
+from pilothouse.base.access import ResourceRef
+from pilothouse.content.models import Content, Worker, WorkerState
+from pilothouse.db import Database, Tx
+from pilothouse.tasks import enqueue
+
+START = "content.start_worker"
+QUEUE = "starts"
+LIVE = (WorkerState.STARTING.value, WorkerState.READY.value, WorkerState.FROZEN.value)
+BACK_OFF = (timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=60), timedelta(minutes=5))
+
+#: Which state may follow which.
+MOVES: Mapping[WorkerState, frozenset[WorkerState]] = {
+    WorkerState.STARTING: frozenset({WorkerState.READY, WorkerState.FAILED, WorkerState.DRAINING, WorkerState.ENDED}),
+    WorkerState.READY: frozenset({WorkerState.FROZEN, WorkerState.DRAINING, WorkerState.ENDED, WorkerState.FAILED}),
+    WorkerState.FROZEN: frozenset({WorkerState.READY, WorkerState.DRAINING, WorkerState.ENDED, WorkerState.FAILED}),
+    WorkerState.DRAINING: frozenset({WorkerState.ENDED, WorkerState.FAILED}),
+    WorkerState.ENDED: frozenset(),
+    WorkerState.FAILED: frozenset(),
+}
+
+
+def move(worker: Worker, state: WorkerState, *, reason: str = "") -> bool:
+    """Bring ``worker`` to ``state`` if the table allows it; returns whether it did."""
+    if state not in MOVES[WorkerState(worker.state)]:
+        return False
+    worker.state, worker.reason = state.value, reason or worker.reason
+    if state is WorkerState.READY:
+        worker.ready_at, worker.frozen_at = worker.ready_at or clock.now(), None
+    elif state is WorkerState.FROZEN:
+        worker.frozen_at = clock.now()
+    elif state in (WorkerState.ENDED, WorkerState.FAILED):
+        worker.ended_at = clock.now()
+    return True
+
+
+def live_worker(tx: Tx, bundle_id: int) -> Worker | None:
+    """The worker of a bundle that starts, runs or is frozen."""
+    return tx.scalar(
+        select(Worker).where(Worker.bundle_id == bundle_id, Worker.state.in_(LIVE)).order_by(Worker.slot).limit(1)
+    )
+
+
+def wanted_worker(database: Database, content_id: int, bundle_id: int) -> int:
+    """The id of the bundle's live worker; if there is none, one is made and its start is queued.
+
+    The unique index on live rows makes it harmless to call from a hundred requests at once.
+    """
+    try:
+        with database.write() as tx:
+            found = live_worker(tx, bundle_id)
+            if found is not None:
+                return found.id
+            worker = Worker(content_id=content_id, bundle_id=bundle_id)
+            tx.add(worker)
+            tx.flush()
+            args, subject = {"worker_id": worker.id}, ResourceRef("content", content_id)
+            enqueue(tx, START, args, queue=QUEUE, subject=subject, unique_key=f"start-worker-{worker.id}")
+            return worker.id
+    except IntegrityError:
+        with database.read() as tx:
+            found = live_worker(tx, bundle_id)
+            assert found is not None
+            return found.id
+
+
+def failure(tx: Tx, bundle_id: int) -> tuple[Worker, bool] | None:
+    """The latest worker of a bundle if it failed, and whether it is still too early to try again (back-off by failures in a row)."""
+    recent = tx.scalars(
+        select(Worker).where(Worker.bundle_id == bundle_id).order_by(Worker.id.desc()).limit(len(BACK_OFF))
+    ).all()
+    if not recent or recent[0].state != WorkerState.FAILED:
+        return None
+    in_a_row = next((n for n, w in enumerate(recent) if w.state != WorkerState.FAILED), len(recent))
+    ended = recent[0].ended_at or recent[0].created_at
+    return recent[0], clock.now() < ended + BACK_OFF[in_a_row - 1]
+
+
+def drain_all(tx: Tx, content: Content, *, at_once: bool = False) -> None:
+    """Let all workers of ``content`` finish their open requests and end; the next request starts new ones."""
+    for worker in tx.scalars(
+        select(Worker).where(Worker.content_id == content.id, Worker.state.in_((*LIVE, "draining")))
+    ):
+        _drain(worker, at_once=at_once)
+
+
+def drain_bundle(tx: Tx, bundle_id: int, *, at_once: bool = False) -> None:
+    """The same for one bundle."""
+    for worker in tx.scalars(
+        select(Worker).where(Worker.bundle_id == bundle_id, Worker.state.in_((*LIVE, "draining")))
+    ):
+        _drain(worker, at_once=at_once)
+
+
+def drain_others(tx: Tx, content: Content, bundle_id: int) -> None:
+    """Let the workers of all other bundles end: ``bundle_id`` has become the active one."""
+    others = (Worker.content_id == content.id, Worker.bundle_id != bundle_id, Worker.state.in_(LIVE))
+    for worker in tx.scalars(select(Worker).where(*others)):
+        _drain(worker, at_once=False)
+
+
+def _drain(worker: Worker, *, at_once: bool) -> None:
+    move(worker, WorkerState.DRAINING, reason="It was replaced.")
+    worker.last_used_at = None if at_once else clock.now()
