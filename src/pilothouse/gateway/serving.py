@@ -1,0 +1,125 @@
+"""Writes what the supervisor runs: Envoy's configuration, the door's secret and the plan. ``pilothouse serve`` then becomes it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pilothouse.base.ids import new_token
+from pilothouse.gateway.envoy import EnvoyPlan, config
+from pilothouse.gateway.envoy.binary import Binary
+from pilothouse.gateway.supervisor import plan
+
+FLUSH_MS = "1000"
+
+
+@dataclass(frozen=True)
+class ControlPlane:
+    """How the control plane is started. ``argv`` holds ``{fd}`` where its listening socket's number belongs.
+
+    ``facts`` is anything that stands for its code and settings; when it changes, a running one is replaced.
+    """
+
+    argv: Sequence[str]
+    facts: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    ready_path: str = "/__ping__"
+    grace_s: float = 20.0
+
+
+@dataclass(frozen=True)
+class Served:
+    """One installation's way to be served. ``stop_jobs`` is run at the end, if it is given; else jobs go on."""
+
+    envoy: EnvoyPlan
+    binary: Binary
+    control_plane: ControlPlane
+    logs: Path
+    url: str = ""
+    concurrency: int = 1
+    stop_jobs: Sequence[str] = ()
+
+
+def prepare(served: Served) -> Path:
+    """Write all files below ``envoy.run`` and return the plan's. Safe to repeat while a supervisor runs (then send SIGHUP)."""
+    run = served.envoy.run
+    run.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = run / "supervisor.json"
+    made = plan.Plan(
+        run=str(run),
+        logs=str(served.logs),
+        socket=str(served.envoy.control_plane_socket),
+        control_plane=_control_plane(served),
+        envoy=_envoy(served),
+        ports=tuple((served.envoy.bind, listener.port) for listener in served.envoy.listeners),
+        url=served.url,
+        access_log=str(served.envoy.access_log),
+        stop_jobs=tuple(served.stop_jobs),
+    )
+    plan.write(made, file)
+    return file
+
+
+def command(file: Path) -> list[str]:
+    """What to execute to become the supervisor of a plan."""
+    return [sys.executable, "-I", "-m", "pilothouse.gateway.supervisor", str(file)]
+
+
+def door_secret(keys: Path) -> str:
+    """The secret between Envoy and the control plane, made once and kept in ``keys/door`` (0600)."""
+    file = keys / "door"
+    keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not file.exists():
+        _write(file, new_token())
+    return file.read_text().strip()
+
+
+def _control_plane(served: Served) -> plan.Program:
+    control_plane = served.control_plane
+    return plan.Program(
+        argv=tuple(control_plane.argv),
+        digest=_digest(*control_plane.argv, control_plane.facts, json.dumps(dict(control_plane.env), sort_keys=True)),
+        ready_socket=str(served.envoy.control_plane_socket),
+        ready_path=control_plane.ready_path,
+        env=control_plane.env,
+        grace_s=control_plane.grace_s,
+    )
+
+
+def _envoy(served: Served) -> plan.Program:
+    """Files carry the digest in their names: the old and the new Envoy run side by side for a while."""
+    run = served.envoy.run
+    digest = _digest(served.binary.sha256, str(served.concurrency), json.dumps(config(served.envoy)))
+    admin, file = run / f"envoy-{digest[:8]}.sock", run / f"envoy-{digest[:8]}.json"
+    _write(file, json.dumps(config(served.envoy, admin=admin)))
+    for old in run.glob("envoy-*.json"):
+        if old != file:
+            old.unlink()
+    argv = [str(served.binary.path), "-c", str(file), "--use-dynamic-base-id", "--file-flush-interval-msec", FLUSH_MS]
+    argv += ["--concurrency", str(served.concurrency), "--log-level", "warning"]
+    return plan.Program(
+        argv=tuple(argv),
+        digest=digest,
+        ready_socket=str(admin),
+        ready_path="/ready",
+        inherits=False,
+        umask=0o077,
+        grace_s=10.0,
+    )
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _write(file: Path, text: str) -> None:
+    draft = file.with_name(f".{file.name}.new")
+    draft.unlink(missing_ok=True)
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(text)
+    draft.replace(file)

@@ -1,0 +1,48 @@
+"""Log files that do not grow for ever. Programs write to them directly: a pipe through us would break when we end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+
+def is_over(file: Path, size: int) -> bool:
+    try:
+        return file.stat().st_size > size
+    except OSError:
+        return False
+
+
+def cut(file: Path, *, files: int) -> None:
+    """Copy the file aside and empty it, for programs that keep it open (for appending). Lines written in between are lost."""
+    _shift(file, files)
+    shutil.copyfile(file, _aside(file, 1))
+    os.truncate(file, 0)
+
+
+def put_aside(file: Path, *, files: int) -> None:
+    """Rename the file. Its writer must be told to open it anew; until then it writes to the renamed one, and no line is lost."""
+    _shift(file, files)
+    file.rename(_aside(file, 1))
+
+
+def tail(file: Path, *, lines: int = 5) -> list[str]:
+    """The last lines, for a message about the program that wrote them."""
+    try:
+        with file.open("rb") as stream:
+            stream.seek(max(0, file.stat().st_size - 4096))
+            return stream.read().decode(errors="replace").splitlines()[-lines:]
+    except OSError:
+        return []
+
+
+def _shift(file: Path, files: int) -> None:
+    for number in range(max(1, files - 1), 0, -1):
+        if _aside(file, number).exists():
+            _aside(file, number).replace(_aside(file, number + 1))
+    _aside(file, max(1, files - 1) + 1).unlink(missing_ok=True)
+
+
+def _aside(file: Path, number: int) -> Path:
+    return file.with_name(f"{file.name}.{number}")
