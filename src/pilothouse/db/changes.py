@@ -1,17 +1,19 @@
 """How caches learn that rows changed: one counter per topic, raised in the transaction that changes them.
 
-A table names its topic (`Row.topic`); the session notices which topics a transaction wrote to and raises their counters
-just before it commits. Readers keep what they cached for as long as `Watch.epoch` of its topic stays the same.
+A table names its topic (`Row.topic`); the session notices which topics a transaction wrote to, by objects or by
+statements on a mapped class, and raises their counters just before it commits.
+Readers keep what they cached for as long as `Watch.epoch` of its topic stays the same.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Integer, String, select, text
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, ORMExecuteState, Session, mapped_column
 
 from pilothouse.db.row import Row
 
@@ -32,7 +34,7 @@ class Epoch(Row):
 
 
 def touch(tx: Session, *topics: str) -> None:
-    """Mark ``topics`` as changed by this transaction. Only bulk statements need it; objects are noticed by themselves."""
+    """Mark ``topics`` as changed by this transaction. Only needed for changes made past the mapped classes."""
     tx.info.setdefault(_TOUCHED, set()).update(topics)
 
 
@@ -41,6 +43,14 @@ def note_changes(tx: Session, _context: Any, _instances: Any) -> None:
     for row in (*tx.new, *tx.dirty, *tx.deleted):
         if (topic := getattr(type(row), "topic", None)) is not None:
             touch(tx, topic)
+
+
+def note_statement(state: ORMExecuteState) -> None:
+    """Session hook: remember the topic of an ``update``, ``delete`` or ``insert`` on a mapped class."""
+    writes = state.is_update or state.is_delete or state.is_insert
+    mapper = state.bind_mapper if writes else None
+    if mapper is not None and (topic := getattr(mapper.class_, "topic", None)) is not None:
+        touch(state.session, topic)
 
 
 def publish_changes(tx: Session) -> None:
@@ -71,14 +81,17 @@ class Watch:
         self._lock = threading.Lock()
         self._connection = database.read_engine.raw_connection() if database.is_sqlite else None
         self._seen: int | None = None
-        self._due = 0.0
+        self._due = 0.0  # of the monotonic clock
         self._epochs: dict[str, int] = {}
 
     def epoch(self, topic: str) -> int:
+        """Raises `DatabaseDown` when the counters can't be read: nobody goes on with what may be old."""
         with self._lock:
-            if self._is_stale():
+            version, moment = self._version(), time.monotonic()
+            if version != self._seen or moment >= self._due:
                 with self._database.read() as tx:
-                    self._epochs = {name: count for name, count in tx.execute(select(Epoch.name, Epoch.count)).tuples()}
+                    self._epochs = {name: count for name, count in tx.execute(select(Epoch.name, Epoch.count))}
+                self._seen, self._due = version, math.inf if self._database.is_sqlite else moment + POLL_S
             return self._epochs.get(topic, 0)
 
     def wake(self) -> None:
@@ -89,11 +102,8 @@ class Watch:
         if self._connection is not None:
             self._connection.close()
 
-    def _is_stale(self) -> bool:
+    def _version(self) -> int:
+        """A number that any commit by another connection changes; 0 on PostgreSQL, which has none."""
         if self._connection is None:
-            moment = time.monotonic()
-            stale, self._due = moment >= self._due, self._due if moment < self._due else moment + POLL_S
-            return stale
-        version = int(self._connection.cursor().execute("PRAGMA data_version").fetchone()[0])
-        is_stale, self._seen = version != self._seen, version
-        return is_stale
+            return 0
+        return int(self._connection.cursor().execute("PRAGMA data_version").fetchone()[0])

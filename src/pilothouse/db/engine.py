@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import structlog
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -13,12 +15,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 from pilothouse.base.errors import Unavailable
-from pilothouse.db.changes import note_changes, publish_changes
+from pilothouse.db.changes import note_changes, note_statement, publish_changes
 
 #: A running transaction. Verbs take it as their first argument and never commit.
 Tx = Session
 
 BUSY_TIMEOUT_S = 15
+log = structlog.get_logger(__name__)
 
 
 class DatabaseDown(Unavailable):
@@ -30,9 +33,10 @@ class DatabaseDown(Unavailable):
 class Database:
     """One database. ``write()`` and ``read()`` give transactions; ``url`` may be ``sqlite:///FILE`` or ``postgresql://…``.
 
-    On SQLite a write transaction takes the write lock at its start (``BEGIN IMMEDIATE``, waiting up to 15 s) and a read
-    transaction never waits. On PostgreSQL both use the same pool. Both raise `DatabaseDown` when there is no connection
-    or no lock; any other exception rolls back and goes on.
+    On SQLite a write transaction takes the write lock with its first statement (``BEGIN IMMEDIATE``, waiting up to 15 s)
+    and a read transaction never waits. On PostgreSQL both use the same pool. Both raise `DatabaseDown` when there is no
+    connection, no lock or no space; any other exception rolls back and goes on. A `DatabaseDown` from a commit leaves open
+    whether it happened: whoever tries again must be able to meet their own rows.
     """
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
@@ -43,6 +47,7 @@ class Database:
         self._write = sessionmaker(self.engine, expire_on_commit=False)
         self._read = sessionmaker(self.read_engine, expire_on_commit=False, autoflush=False)
         event.listen(self._write, "before_flush", note_changes)
+        event.listen(self._write, "do_orm_execute", note_statement)
         event.listen(self._write, "before_commit", publish_changes)
         event.listen(self._write, "after_commit", _run_hooks)
 
@@ -90,13 +95,18 @@ class Database:
 
 
 def on_commit(tx: Tx, hook: Callable[[], None]) -> None:
-    """Call ``hook`` once after this transaction has committed; never if it rolls back."""
+    """Call ``hook`` once after this transaction has committed; never if it rolls back. What a hook raises is logged."""
     tx.info.setdefault("hooks", []).append(hook)
 
 
 def _run_hooks(tx: Session) -> None:
+    if tx.in_nested_transaction():  # a savepoint was released; the transaction itself may still roll back
+        return
     for hook in tx.info.pop("hooks", []):
-        hook()
+        try:
+            hook()
+        except Exception as error:  # the rows are there: the caller must not take this for a failed transaction
+            log.error("a hook after a commit broke", exc_info=error)
 
 
 def _driver(url: URL) -> URL:
@@ -121,6 +131,8 @@ def _named_errors() -> Iterator[None]:
     except PoolTimeout as error:
         raise DatabaseDown("All database connections are in use. Try again in a moment.") from error
     except OperationalError as error:
+        if isinstance(error.orig, sqlite3.Error) and error.orig.sqlite_errorcode == sqlite3.SQLITE_ERROR:
+            raise  # SQLite's word for a wrong statement, such as a table that isn't there
         raise DatabaseDown from error
     except DBAPIError as error:
         if error.connection_invalidated:

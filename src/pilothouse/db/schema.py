@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from pilothouse.base import clock
 from pilothouse.base.errors import Conflict
@@ -58,19 +61,21 @@ def prepare(database: Database) -> bool:
     Returns whether anything was done. PostgreSQL with an older schema raises `SchemaOlder`: several servers may use it,
     so an administrator decides when.
     """
+    _make_file(database)
     have = current(database)
     if have == revisions()[-1]:
         return False
     if have is not None and not database.is_sqlite:
         check(database)
-    if have is not None and have in revisions():
-        _copy(Path(str(database.url.database)), have)
+    if have in revisions():
+        _copy(Path(str(database.url.database)), str(have))
     migrate(database)
     return True
 
 
 def migrate(database: Database) -> list[str]:
     """Bring the schema to the newest revision; returns the revisions applied. Raises `SchemaNewer`, `DatabaseDown`."""
+    _make_file(database)
     have, known = current(database), revisions()
     if have is not None and have not in known:
         check(database)
@@ -79,11 +84,7 @@ def migrate(database: Database) -> list[str]:
         return []
     from alembic import command
 
-    if database.is_sqlite and database.url.database:
-        Path(database.url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with database.engine.begin() as connection:
-        if not database.is_sqlite:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+    with _alone(database) as connection:
         command.upgrade(config(connection), "head")
     return todo
 
@@ -99,8 +100,41 @@ def config(connection: Any) -> Any:
     return alembic
 
 
+@contextmanager
+def _alone(database: Database) -> Iterator[Connection]:
+    """One transaction for all migrations, in which nobody else migrates.
+
+    SQLite changes a table by copying it and dropping the old one, which with foreign keys on would delete the rows that
+    point to it: they are off meanwhile, and checked before the commit.
+    """
+    with database.engine.connect() as connection:
+        if not database.is_sqlite:
+            with connection.begin():
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+                yield connection
+            return
+        driver: Any = connection.connection.driver_connection
+        driver.execute("PRAGMA foreign_keys=OFF")
+        try:
+            with connection.begin():
+                yield connection
+                if broken := connection.execute(text("PRAGMA foreign_key_check")).all():
+                    raise RuntimeError(f"the migration would leave rows that point nowhere: {broken[:5]}")
+        finally:
+            driver.execute("PRAGMA foreign_keys=ON")
+
+
+def _make_file(database: Database) -> None:
+    """SQLite: the file and its folder, readable by their owner only (what SQLite puts beside the file is then, too)."""
+    if database.is_sqlite and database.url.database:
+        file = Path(database.url.database)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+
+
 def _copy(file: Path, revision: str) -> None:
+    """A consistent copy beside ``file``, also while others write."""
     target = file.with_name(f"{file.name}.before-{revision}-{clock.now():%Y%m%dT%H%M%S}")
-    for suffix in ("", "-wal"):
-        if (source := Path(f"{file}{suffix}")).exists():
-            shutil.copy2(source, f"{target}{suffix}")
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)

@@ -50,9 +50,11 @@ class Secrets:
 
     def open(self, place: Place, sealed: bytes) -> str:
         """The plain text. Raises `SecretUnreadable`."""
+        if len(sealed) < 2 or sealed[:1] != _FORMAT:
+            raise SecretUnreadable
         kid_end = 2 + sealed[1]
-        key = self._keys.get(sealed[2:kid_end].decode())
-        if key is None or sealed[:1] != _FORMAT:
+        key = self._keys.get(sealed[2:kid_end].decode(errors="replace"))
+        if key is None or len(sealed) < kid_end + _NONCE_BYTES:
             raise SecretUnreadable
         nonce, rest = sealed[kid_end : kid_end + _NONCE_BYTES], sealed[kid_end + _NONCE_BYTES :]
         try:
@@ -62,7 +64,7 @@ class Secrets:
 
     def is_current(self, sealed: bytes) -> bool:
         """Whether ``sealed`` was made with the current key."""
-        return sealed[2 : 2 + sealed[1]].decode() == self._current
+        return sealed[2 : 2 + sealed[1]] == self._current.encode()
 
 
 def load_secrets(path: Path) -> Secrets:
@@ -91,7 +93,15 @@ def _create(path: Path, document: object) -> None:
         os.fsync(file.fileno())
     try:
         os.link(draft, path)  # the first one wins; a second process uses the winner's file
+        _settle_folder(path.parent)
     except FileExistsError:
         pass
     finally:
         draft.unlink()
+
+
+def _settle_folder(folder: Path) -> None:
+    """The new name survives a power cut: what is sealed with a lost key is lost."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)

@@ -99,7 +99,11 @@ def _as_plain_user() -> list[str]:
 def _programs() -> Path:
     for folder in _candidates():
         probe: Any = subprocess.run(
-            [*_as_plain_user(), str(folder / "postgres"), "--version"], capture_output=True, timeout=20, cwd="/"
+            [*_as_plain_user(), str(folder / "postgres"), "--version"],
+            check=False,
+            capture_output=True,
+            timeout=20,
+            cwd="/",
         )
         if probe.returncode == 0 and (folder / "initdb").exists():
             return folder

@@ -9,8 +9,8 @@ from pilothouse.db.row import Row
 
 connection = context.config.attributes["connection"]
 if connection.dialect.name == "postgresql":
-    connection.execute(text("SET lock_timeout = '10s'"))
-    connection.execute(text("SET statement_timeout = '300s'"))
+    connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+    connection.execute(text("SET LOCAL statement_timeout = '300s'"))
 context.configure(
     connection=connection,
     target_metadata=context.config.attributes.get("metadata", Row.metadata),

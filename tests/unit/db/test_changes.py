@@ -1,0 +1,133 @@
+"""Caches learn of every committed change, and of no other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import delete, insert, text, update
+
+from pilothouse.db import Database, DatabaseDown, Watch, touch
+from pilothouse.stages.models import Stage
+from pilothouse.tasks import enqueue
+
+
+def stage(key: str = "dev") -> Stage:
+    return Stage(key=key, title="Stage", path="/", position=0)
+
+
+@pytest.fixture
+def watch(database: Database) -> Iterator[Watch]:
+    watch = Watch(database)
+    yield watch
+    watch.close()
+
+
+def epoch(watch: Watch) -> int:
+    watch.wake()
+    return watch.epoch("stages")
+
+
+def test_a_new_changed_or_deleted_object_is_noticed(database: Database, watch: Watch) -> None:
+    seen = [epoch(watch)]
+    with database.write() as tx:
+        tx.add(row := stage())
+    seen.append(epoch(watch))
+    with database.write() as tx:
+        tx.merge(row).title = "Other"
+    seen.append(epoch(watch))
+    with database.write() as tx:
+        tx.delete(row)
+    seen.append(epoch(watch))
+    assert seen == [0, 1, 2, 3]
+
+
+def test_statements_on_a_mapped_class_are_noticed(database: Database, watch: Watch) -> None:
+    statements = [
+        insert(Stage).values(key="dev", title="Stage", path="/", position=0),
+        update(Stage).values(title="Other"),
+        delete(Stage),
+    ]
+    for count, statement in enumerate(statements, 1):
+        with database.write() as tx:
+            tx.execute(statement)
+        assert epoch(watch) == count
+
+
+def test_a_topic_can_be_touched_by_hand(database: Database, watch: Watch) -> None:
+    with database.write() as tx:
+        touch(tx, "stages", "other")
+    assert (epoch(watch), watch.epoch("other")) == (1, 1)
+
+
+def test_a_transaction_counts_once(database: Database, watch: Watch) -> None:
+    with database.write() as tx:
+        tx.add_all([stage("a"), stage("b")])
+        tx.flush()
+        tx.add(stage("c"))
+    assert epoch(watch) == 1
+
+
+def test_a_rollback_and_other_tables_are_not_noticed(database: Database, watch: Watch) -> None:
+    with pytest.raises(RuntimeError), database.write() as tx:
+        tx.add(stage())
+        tx.flush()
+        raise RuntimeError
+    with database.write() as tx:
+        enqueue(tx, "x", {})
+    assert epoch(watch) == 0
+
+
+def test_on_sqlite_a_commit_of_another_process_is_seen_at_once(sqlite_database: Database) -> None:
+    watch = Watch(sqlite_database)
+    assert watch.epoch("stages") == 0
+    other = Database(str(sqlite_database.url))
+    with other.write() as tx:
+        tx.add(stage())
+    assert watch.epoch("stages") == 1
+    other.close()
+    watch.close()
+
+
+def test_what_could_not_be_read_again_is_not_taken_for_fresh(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Watch(sqlite_database)
+    assert watch.epoch("stages") == 0
+    with sqlite_database.write() as tx:
+        tx.add(stage())
+    with monkeypatch.context() as away:
+        away.setattr(sqlite_database, "read", _down)
+        with pytest.raises(DatabaseDown):
+            watch.epoch("stages")
+    assert watch.epoch("stages") == 1
+    watch.close()
+
+
+def test_an_unchanged_database_is_not_asked_again(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch(sqlite_database)
+    watch.epoch("stages")
+    monkeypatch.setattr(sqlite_database, "read", _down)
+    assert watch.epoch("stages") == 0
+    watch.close()
+
+
+def test_transactions_that_touch_the_same_topics_do_not_deadlock(database: Database, watch: Watch) -> None:
+    def work(topics: tuple[str, ...]) -> None:
+        for _ in range(10):
+            with database.write() as tx:
+                for topic in topics:
+                    touch(tx, topic)
+                tx.execute(text("SELECT 1"))
+
+    threads = [threading.Thread(target=work, args=(t,)) for t in (("a", "b", "stages"), ("stages", "b", "a"))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert epoch(watch) == 20
+
+
+def _down() -> None:
+    raise DatabaseDown
