@@ -1,7 +1,7 @@
 """``make screens``: photographs every page, light, dark and on a phone, with sample data (empty, usual, overfull, wrong).
 
 Usage: ``python scripts/screens.py [--to FOLDER] [PART-OF-A-NAME …]``. Pages come from the real templates and style
-sheets, served on the loopback; the values are those of ``tests/factories/pages.py``.
+sheets, served on the loopback; the values are those of ``tests/factories/page_samples.py``.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from fastapi import FastAPI, Request, Response
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from tests.factories.page_samples import Sample, samples  # noqa: E402
+
 from pilothouse.asgi import static_files  # noqa: E402
 from pilothouse.asgi.rendering import page  # noqa: E402
 from pilothouse.base.access import ANONYMOUS, Principal, Role  # noqa: E402
-from tests.factories.pages import Sample, samples  # noqa: E402
 
 LOOKS = {"light": (1280, 800, "light"), "dark": (1280, 800, "dark"), "phone": (360, 760, "light")}
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

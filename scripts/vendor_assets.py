@@ -35,13 +35,74 @@ FILES = {  # the file here: (package, file there)
     "jetbrains-mono.LICENSE": ("@fontsource-variable/jetbrains-mono", "LICENSE"),
 }
 
-ICONS = """
-    home apps settings user users users-group key lock lock-open search plus upload download rocket clock player-play player-stop
-    trash external-link copy check chevron-right chevron-down alert-triangle circle-check circle-dashed snowflake loader-2
-    login logout sun moon history file-text adjustments shield shield-check refresh arrow-back-up brand-python chart-dots api file-code
-    world layout-grid list device-desktop activity list-search info-circle package pencil x variable circle-x versions table
-    dots inbox eye user-circle server book chart-line terminal-2 app-window
-""".split()
+ICONS = [
+    "activity",
+    "adjustments",
+    "alert-triangle",
+    "api",
+    "app-window",
+    "apps",
+    "arrow-back-up",
+    "book",
+    "brand-python",
+    "chart-dots",
+    "chart-line",
+    "check",
+    "chevron-down",
+    "chevron-right",
+    "circle-check",
+    "circle-dashed",
+    "circle-x",
+    "clock",
+    "copy",
+    "device-desktop",
+    "dots",
+    "download",
+    "external-link",
+    "eye",
+    "file-code",
+    "file-text",
+    "history",
+    "home",
+    "inbox",
+    "info-circle",
+    "key",
+    "layout-grid",
+    "list",
+    "list-search",
+    "loader-2",
+    "lock",
+    "lock-open",
+    "login",
+    "logout",
+    "moon",
+    "package",
+    "pencil",
+    "player-play",
+    "player-stop",
+    "plus",
+    "refresh",
+    "rocket",
+    "search",
+    "server",
+    "settings",
+    "shield",
+    "shield-check",
+    "snowflake",
+    "sun",
+    "table",
+    "terminal-2",
+    "trash",
+    "upload",
+    "user",
+    "user-circle",
+    "users",
+    "users-group",
+    "variable",
+    "versions",
+    "world",
+    "x",
+]
 
 
 def main() -> int:
@@ -105,10 +166,8 @@ def differences() -> list[str]:
     entries = json.loads(MANIFEST.read_text())
     here = {p.name for p in VENDOR.iterdir()} - {MANIFEST.name}
     found = [f"{name}: listed, but missing or unlisted" for name in sorted(here ^ set(entries))]
-    for name in sorted(here & set(entries)):
-        if hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() != entries[name]["sha256"]:
-            found.append(f"{name}: changed")
-    return found
+    digests = {name: hashlib.sha256((VENDOR / name).read_bytes()).hexdigest() for name in sorted(here & set(entries))}
+    return found + [f"{name}: changed" for name, digest in digests.items() if digest != entries[name]["sha256"]]
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Sample view models of every page: empty, usual, and overfull with very long names. What tests and `make screens` draw."""
+"""Sample view models of the pages: empty, usual, and overfull with very long names."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,16 +19,6 @@ GUID = "3f2c1a52-0d3f-4b7e-9d6b-0f6f2f9d8a11"
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft quarterly viscosity overview (draft, second revision)"
 RUNNING, FROZEN, FAILED = Badge("running", "good"), Badge("frozen", "cold"), Badge("failed", "bad")
 BUILDING, WAITING, NOT_YET = Badge("building", "busy"), Badge("waiting", "off"), Badge("not deployed", "off")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One picture: a template with the values a door would give it."""
-
-    name: str
-    template: str
-    values: dict[str, Any]
-    signed_in: bool = True
 
 
 def _ago(**span: float) -> Any:
@@ -258,51 +248,3 @@ def events(count: int) -> EventsView:
 
 def wrong(**fields: str) -> dict[str, str]:
     return defaultdict(str, fields)
-
-
-def samples() -> list[Sample]:
-    """Every page in its states."""
-    item = card("Plant monitor", "python-fastapi", "Amara Okoye", RUNNING, minutes=4)
-    usual = head(item)
-    crowded = head(replace(item, title=LONG, owner="Maximiliane-Theodora von Hohenlohe-Waldenburg", badge=FAILED))
-    deploy = f"rsconnect deploy fastapi -s {SERVER} -k KEY ."
-    return [
-        Sample("login", "identity/login.html", {"view": people.LoginView()}, False),
-        Sample("login-wrong", "identity/login.html", {"view": people.LoginView("/_/content", "amara.okoye", "The user name or the password is not right. Try again.")}, False),
-        Sample("home-usual", "web/home.html", {"view": home(now=now(busy=True))}),
-        Sample("home-first", "web/home.html", {"view": home(mine=[], colleagues=[], first_steps=True)}),
-        Sample("home-viewer", "web/home.html", {"view": home(mine=[], colleagues=cards(), may_publish=False)}),
-        Sample("home-operator", "web/home.html", {"view": home(operator=True, todo=todo())}),
-        Sample("home-overfull", "web/home.html", {"view": home(mine=many_cards()[:6], colleagues=many_cards()[2:8], now=now(busy=True))}),
-        Sample("gallery-usual", "content/gallery.html", {"view": gallery(cards())}),
-        Sample("gallery-table", "content/gallery.html", {"view": gallery(cards(), as_table=True)}),
-        Sample("gallery-empty", "content/gallery.html", {"view": gallery([])}),
-        Sample("gallery-nothing", "content/gallery.html", {"view": gallery([], filtered=True, query="viscosty")}),
-        Sample("gallery-overfull", "content/gallery.html", {"view": gallery(many_cards(), more="/_/content?after=60", sentence="60 of 10,000 items")}),
-        Sample("content-open", "content/open.html", {"head": replace(usual, frame_address="/static/mark.svg")}),
-        Sample("content-empty", "content/open.html", {"head": head(replace(item, badge=NOT_YET, kind=content.kind_shown("unknown"), deployed_at=None))}),
-        Sample("content-access", "content/access.html", {"head": usual, "view": access()}),
-        Sample("content-access-wrong", "content/access.html", {"head": crowded, "view": access(typed="clara.fos", wrong="Nobody is called clara.fos. Choose a name from the list.")}),
-        Sample("content-variables", "content/variables.html", {"head": usual, "view": content.VariablesTab(["DATABASE_URL", "LIMS_TOKEN"], deploy)}),
-        Sample("content-variables-empty", "content/variables.html", {"head": usual, "view": content.VariablesTab([], deploy + " -E NAME=VALUE")}),
-        Sample("content-versions", "content/versions.html", {"head": usual, "view": versions()}),
-        Sample("content-versions-empty", "content/versions.html", {"head": usual, "view": content.VersionsTab([], deploy)}),
-        Sample("content-log", "content/log.html", {"head": usual, "view": log(live=False), "processes": processes()}),
-        Sample("content-log-empty", "content/log.html", {"head": usual, "view": replace(log(live=False), lines=[], badge=None, empty="Nothing was deployed yet."), "processes": []}),
-        Sample("content-settings", "content/settings.html", {"head": usual, "view": content.SettingsTab(wrong(title="Plant monitor", description=""), "plant-monitor", wrong())}),
-        Sample("account-usual", "identity/account.html", {"view": account()}),
-        Sample("account-new-key", "identity/account.html", {"view": account(fresh="ph_Vq7XcKx0Jr2cQxWw3m1ZkU9n5bT8sLdE4fGhYpAoRi", done="Made the key “laptop”.")}),
-        Sample("account-empty", "identity/account.html", {"view": account(keys=[])}),
-        Sample("admin-users", "identity/users.html", {"view": users(PEOPLE)}),
-        Sample("admin-users-wrong", "identity/users.html", {"view": users(PEOPLE, opens=True, typed=wrong(username="clara.voss", role="publisher"), wrong=wrong(username="This name is taken. Choose another one."))}),
-        Sample("admin-users-overfull", "identity/users.html", {"view": users([f"{LONG} {n}" for n in range(25)], pager=people.Pager(2, 400, "#", "#"))}),
-        Sample("admin-groups", "identity/groups.html", {"view": groups()}),
-        Sample("admin-groups-empty", "identity/groups.html", {"view": people.GroupsView([], [])}),
-        Sample("admin-jobs", "web/jobs.html", {"view": jobs()}),
-        Sample("admin-jobs-empty", "web/jobs.html", {"view": web.JobsView([], "")}),
-        Sample("admin-audit", "audit/events.html", {"view": events(8)}),
-        Sample("admin-audit-overfull", "audit/events.html", {"view": events(100)}),
-        Sample("admin-overview", "web/overview.html", {"view": web.OverviewView(["Apps can reach each other's ports: without root there is no address filter. Run the server as root, or keep tenants apart on other machines."], [("Version", "0.1.0"), ("Database", "SQLite"), ("Limits", "cgroup v2 through systemd")])}),
-        Sample("admin-settings", "web/settings.html", {"view": web.SettingsView("Read from the file pilothouse.toml, variables and the command line. Change them there and restart.", [web.OptionSection("server", "Addresses and names of this installation.", [web.OptionLine("server.port", "Port of the dashboard and the API.", "3939", "flag"), web.OptionLine("server.host", "The address the gateway binds.", "127.0.0.1", "default")])])}),
-        Sample("refusal", "web/refusal.html", {"view": web.Refusal("This is not yours to see", "It is open to the people and groups that Amara Okoye named.", [web.Action("Ask Amara Okoye", "mailto:a@example"), web.Action("Home", "/")])}, False),
-    ]  # fmt: skip

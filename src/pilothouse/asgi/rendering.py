@@ -146,6 +146,11 @@ def to(request: Request, path: str) -> Response:
     return RedirectResponse(frame(request).base + path, status_code=303)
 
 
+def server_url(request: Request) -> str:
+    """Base URL of this stage as clients are told it, without a slash at its end."""
+    return f"{request.app.state.loaded.public_url}{frame(request).base}"
+
+
 @cache
 def templates(language: str) -> Environment:
     """The templates of all rooms, speaking one language."""

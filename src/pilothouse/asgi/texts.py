@@ -58,9 +58,9 @@ def parse_po(text: str) -> dict[str, tuple[str, ...]]:
         for line in block.splitlines():
             if line.startswith("#") or not line.strip():
                 continue
-            if not line.startswith('"'):
-                word, _, line = line.partition(" ")
-            parts[word] = parts.get(word, "") + ast.literal_eval(line)
+            keyword, _, quoted = ("", "", line) if line.startswith('"') else line.partition(" ")
+            word = keyword or word
+            parts[word] = parts.get(word, "") + ast.literal_eval(quoted)
         translations = tuple(value for name, value in parts.items() if name.startswith("msgstr"))
         if parts.get("msgid") and all(translations):
             found[parts["msgid"]] = translations

@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from pilothouse.asgi.context import Db, SignedIn
+from pilothouse.asgi.rendering import frame, page
+from pilothouse.audit import service
+from pilothouse.audit.contract import EVENTS
+from pilothouse.audit.models import Event
+from pilothouse.base.access import Permission, Principal, require
+from pilothouse.db import Database, Tx
+
+router = APIRouter(prefix="/_/admin/audit", include_in_schema=False)
+PAGE_SIZE = 100
+EXPORT_PAGE = 1000
+VALUE_SHOWN = 120
+
+#: Names of people live in a room above this one: the app hands in how to find them (``app.state.people``).
+Names = Callable[[Tx, Sequence[int]], Mapping[int, str]]
 
 
 @dataclass(frozen=True)
@@ -37,3 +60,96 @@ class EventsView:
     export: str
     older: str = ""
     problem: str = ""
+
+
+class People:
+    """How this room learns names: ``names`` of ids, and the id of a user name (``None`` = nobody)."""
+
+    def __init__(self, names: Names, find: Callable[[Tx, str], int | None]) -> None:
+        self.names, self.find = names, find
+
+
+@router.get("")
+def show(
+    request: Request, caller: SignedIn, db: Db, event: str = "", who: str = "", before: int | None = None
+) -> Response:
+    people: People = request.app.state.people
+    path = f"{frame(request).base}/_/admin/audit"
+    filters = {k: v for k, v in (("event", event), ("who", who)) if v}
+    with db.read() as tx:
+        require(caller, Permission.AUDIT_READ)
+        actor_id = people.find(tx, who.strip()) if who else None
+        unknown = bool(who) and actor_id is None
+        query = service.EventQuery(name=event.strip() or None, actor_id=actor_id, before_id=before, limit=PAGE_SIZE)
+        rows = [] if unknown else service.events(tx, caller, query)
+        names = people.names(tx, [row.actor_id for row in rows if row.actor_id])
+    older = f"{path}?{urlencode(filters | {'before': str(rows[-1].id)})}" if len(rows) == PAGE_SIZE else ""
+    view = EventsView(
+        events=[_line(row, names) for row in rows],
+        event=event,
+        who=who,
+        known=sorted(EVENTS),
+        export=f"{path}/export?{urlencode(filters)}",
+        older=older,
+        problem=f"Nobody has the user name “{who}”." if unknown else "",
+    )
+    return page(request, "audit/events.html", view=view)
+
+
+@router.get("/export")
+def export(request: Request, caller: SignedIn, db: Db, event: str = "", who: str = "") -> Response:
+    """All events that the filter lets through, newest first, as CSV. Rows hold ids, as the trail does."""
+    require(caller, Permission.AUDIT_READ)
+    people: People = request.app.state.people
+    with db.read() as tx:
+        actor_id = people.find(tx, who.strip()) if who else None
+    headers = {"Content-Disposition": 'attachment; filename="audit.csv"', "X-Content-Type-Options": "nosniff"}
+    query = service.EventQuery(
+        name=event.strip() or None, actor_id=-1 if who and actor_id is None else actor_id, limit=EXPORT_PAGE
+    )
+    return StreamingResponse(_csv(db, caller, query), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _csv(db: Database, caller: Principal, query: service.EventQuery) -> Iterator[str]:
+    yield _csv_row("id", "at", "event", "actor_id", "actor_kind", "via", "subject", "stage_id", "changes")
+    before: int | None = None
+    while True:
+        with db.read() as tx:
+            page_query = service.EventQuery(query.name, query.actor_id, before_id=before, limit=query.limit)
+            rows = service.events(tx, caller, page_query)
+        for r in rows:
+            subject = f"{r.subject_kind}/{r.subject_id}" if r.subject_kind else ""
+            yield _csv_row(
+                r.id, r.at.isoformat(), r.name, r.actor_id, r.actor_kind, r.via, subject, r.stage_id, r.changes
+            )
+        if len(rows) < query.limit:
+            return
+        before = rows[-1].id
+
+
+def _csv_row(*values: object) -> str:
+    """One line of CSV. Control characters are escaped, and no cell begins with what a spreadsheet would calculate."""
+    cells = ["" if v is None else str(v).encode("unicode_escape").decode() for v in values]
+    out = io.StringIO()
+    csv.writer(out).writerow(f"'{c}" if c[:1] in ("=", "+", "-", "@") else c for c in cells)
+    return out.getvalue()
+
+
+def _line(row: Event, names: Mapping[int, str]) -> EventLine:
+    actor = names.get(row.actor_id, f"user/{row.actor_id}") if row.actor_id else row.actor_kind
+    subject = f"{row.subject_kind}/{row.subject_id}" if row.subject_kind else ""
+    return EventLine(row.at, row.name, actor, row.via.partition("/")[0], subject, _changes(row.changes))
+
+
+def _changes(changes: Mapping[str, Any]) -> list[ChangeLine]:
+    """``{"field": [before, after]}``, or ``"changed"`` for a secret."""
+    found = []
+    for field, change in changes.items():
+        before, after = change if isinstance(change, list) else ("", change)
+        found.append(ChangeLine(field, _short(before), _short(after)))
+    return found
+
+
+def _short(value: object) -> str:
+    text = "" if value is None else str(value)
+    return text if len(text) <= VALUE_SHOWN else f"{text[:VALUE_SHOWN]}…"

@@ -1,0 +1,9 @@
+"""Pages about content: the gallery, and for each item what it is, who may, its variables, versions and log."""
+
+from fastapi import APIRouter
+
+from pilothouse.content.pages import access, gallery, item, log, variables, versions
+
+router = APIRouter(include_in_schema=False)
+for part in (gallery, item, access, variables, versions, log):
+    router.include_router(part.router)

@@ -20,7 +20,7 @@ def initials(name: str) -> str:
     return "".join(p[0] for p in (parts[:1] + parts[1:][-1:])) or "?"
 
 
-def nothing_wrong() -> Mapping[str, str]:
+def nothing_wrong() -> defaultdict[str, str]:
     return defaultdict(str)
 
 

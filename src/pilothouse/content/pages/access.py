@@ -1,0 +1,122 @@
+"""The access tab: who may open it, who may change it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Response
+
+from pilothouse.base.access import OpenTo, Permission, Share
+from pilothouse.base.errors import Invalid
+from pilothouse.content import service
+from pilothouse.content.models import Content
+from pilothouse.content.pages import reading
+from pilothouse.content.pages.views import AccessTab, Granted
+from pilothouse.content.pages.visit import Visit, VisitOf
+from pilothouse.db import Tx
+from pilothouse.identity import service as identity
+from pilothouse.identity.models import Group, User
+from pilothouse.identity.pages.views import initials
+
+router = APIRouter(prefix="/_/content/{guid}/access")
+CANDIDATES_SHOWN = 200
+
+
+class NobodyOfThatName(Invalid):
+    """There is no user or group of that name. Choose one from the list."""
+
+    code = "content/nobody-of-that-name"
+
+
+@router.get("")
+def show(visit: VisitOf) -> Response:
+    return _show(visit)
+
+
+@router.post("/open-to")
+def open_to(visit: VisitOf, open_to: Annotated[OpenTo, Form()]) -> Response:
+    def change(tx: Tx, content: Content) -> str:
+        service.update_content(tx, visit.caller, content, changes={"access_type": open_to.value})
+        return "Saved. It acts at the next page load."
+
+    return visit.change(change, _show)
+
+
+@router.post("")
+def add(
+    visit: VisitOf, principal: Annotated[str, Form()] = "", share: Annotated[Share, Form()] = Share.VIEWER
+) -> Response:
+    def change(tx: Tx, content: Content) -> str:
+        found = _named(tx, visit, principal.strip())
+        service.grant(tx, visit.caller, content, principal=found, share=share)
+        return f"{_name(found)} may {'change' if share is Share.EDITOR else 'open'} it."
+
+    return visit.change(change, partial(_show, typed=principal))
+
+
+@router.post("/{line}")
+def change_line(visit: VisitOf, line: int, share: Annotated[Share, Form()]) -> Response:
+    def change(tx: Tx, content: Content) -> str:
+        service.change_grant(tx, visit.caller, content, service.grant_of(tx, content, line), share=share)
+        return "Saved."
+
+    return visit.change(change, _show)
+
+
+@router.post("/{line}/remove")
+def remove_line(visit: VisitOf, line: int) -> Response:
+    def change(tx: Tx, content: Content) -> str:
+        service.revoke_grant(tx, visit.caller, content, service.grant_of(tx, content, line))
+        return "Removed. It acts at the next page load."
+
+    return visit.change(change, _show)
+
+
+def _show(visit: Visit, *, typed: str = "", problem: str = "", **changes: Any) -> Response:
+    """With something typed, the reason of a refusal stands beside the field; else above the page."""
+
+    def shown(tx: Tx, content: Content) -> dict[str, Any]:
+        owner = reading.people(tx, {content.owner_id}).get(content.owner_id)
+        name = owner.display_name if owner else "—"
+        lines = service.access_list(tx, visit.caller, content)
+        granted = [
+            Granted(
+                _name(who), initials(_name(who)), isinstance(who, Group), line.share, f"{visit.base}/access/{line.id}"
+            )
+            for line, who in lines
+        ]
+        tab = AccessTab(
+            open_to=content.access_type,
+            owner=name,
+            owner_initials=initials(name),
+            granted=granted,
+            candidates=_candidates(tx, visit),
+            typed=typed if problem else "",
+            wrong=problem if typed else "",
+        )
+        return {"view": tab}
+
+    above = "" if typed else problem
+    return visit.show("content/access.html", shown, permission=Permission.CONTENT_READ, problem=above, **changes)
+
+
+def _named(tx: Tx, visit: Visit, name: str) -> User | Group:
+    user = identity.find_user(tx, name)
+    if user is not None:
+        return user
+    groups = identity.list_groups(tx, visit.caller, prefix=name).items
+    group = next((g for g in groups if g.name.lower() == name.lower()), None)
+    if group is None:
+        raise NobodyOfThatName(f"No user or group is called “{name[:80]}”. Choose one from the list.")
+    return group
+
+
+def _candidates(tx: Tx, visit: Visit) -> list[str]:
+    groups = identity.list_groups(tx, visit.caller, page_size=CANDIDATES_SHOWN).items
+    users = identity.list_users(tx, visit.caller, page_size=CANDIDATES_SHOWN).items
+    return [*(g.name for g in groups), *(u.username for u in users)]
+
+
+def _name(who: User | Group) -> str:
+    return who.display_name if isinstance(who, User) else who.name

@@ -1,0 +1,129 @@
+"""From rows to cards: how content stands, whose it is, what was deployed last. Rows come in already authorised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from pilothouse.asgi.formats import duration
+from pilothouse.asgi.rendering import Badge
+from pilothouse.base import clock
+from pilothouse.content.models import Content, Worker, WorkerState
+from pilothouse.content.pages.views import Card, Line, kind_shown
+from pilothouse.db import Tx
+from pilothouse.identity.models import User
+from pilothouse.identity.pages.views import initials
+from pilothouse.tasks.models import Task, TaskLine, TaskState
+
+DEPLOY = "content.deploy"
+UNDER_WAY = (TaskState.QUEUED.value, TaskState.RUNNING.value)
+
+_WORKERS: Mapping[str, Badge] = {
+    WorkerState.STARTING.value: Badge("starting", "busy"),
+    WorkerState.READY.value: Badge("running", "good"),
+    WorkerState.FROZEN.value: Badge("frozen", "cold"),
+    WorkerState.DRAINING.value: Badge("asleep", "off"),
+    WorkerState.ENDED.value: Badge("asleep", "off"),
+    WorkerState.FAILED.value: Badge("failed", "bad"),
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The latest worker of the active bundle and the latest deploy, where there are any."""
+
+    worker: Worker | None
+    deploy: Task | None
+
+
+def cards(tx: Tx, rows: Sequence[Content], base: str) -> list[Card]:
+    """A card for each row, in the same order; a handful of queries however many there are."""
+    owners, standings = people(tx, {row.owner_id for row in rows}), standing(tx, rows)
+    return [card(row, owners.get(row.owner_id), standings[row.id], base) for row in rows]
+
+
+def card(row: Content, owner: User | None, stands: Standing, base: str) -> Card:
+    name = owner.display_name if owner else "—"
+    return Card(
+        title=row.title or row.name,
+        name=row.name,
+        href=f"{base}/_/content/{row.guid}",
+        kind=kind_shown(row.app_mode),
+        owner=name,
+        initials=initials(name),
+        badge=badge(row, stands),
+        deployed_at=row.last_deployed_at,
+        description=row.description,
+    )
+
+
+def badge(row: Content, stands: Standing) -> Badge:
+    """The one word for how content stands: what is being built first, then its worker, then what was deployed."""
+    deploy, worker = stands.deploy, stands.worker
+    if row.locked:
+        return Badge("locked", "bad")
+    if deploy is not None and deploy.state in UNDER_WAY:
+        return Badge("building", "busy") if deploy.state == TaskState.RUNNING else Badge("waiting", "off")
+    if row.bundle_id is None:
+        failed = deploy is not None and deploy.state == TaskState.FAILED
+        return Badge("failed", "bad") if failed else Badge("not deployed", "off")
+    if row.app_mode == "static":
+        return Badge("ready", "good")
+    return _WORKERS[worker.state] if worker is not None else Badge("asleep", "off")
+
+
+def standing(tx: Tx, rows: Sequence[Content]) -> dict[int, Standing]:
+    """Latest worker and latest deploy of each."""
+    ids, bundles = [row.id for row in rows], [row.bundle_id for row in rows if row.bundle_id]
+    newest_worker = select(func.max(Worker.id)).where(Worker.bundle_id.in_(bundles)).group_by(Worker.content_id)
+    newest_task = (
+        select(func.max(Task.id))
+        .where(Task.subject_kind == "content", Task.subject_id.in_(ids), Task.kind == DEPLOY)
+        .group_by(Task.subject_id)
+    )
+    workers = {w.content_id: w for w in tx.scalars(select(Worker).where(Worker.id.in_(newest_worker)))}
+    deploys = {t.subject_id: t for t in tx.scalars(select(Task).where(Task.id.in_(newest_task)))}
+    return {content_id: Standing(workers.get(content_id), deploys.get(content_id)) for content_id in ids}
+
+
+def people(tx: Tx, ids: set[int]) -> dict[int, User]:
+    return {user.id: user for user in tx.scalars(select(User).where(User.id.in_(ids)))}
+
+
+def deploy_lines(tx: Tx, task: Task, first: int, limit: int = 5000) -> list[Line]:
+    """What a deploy printed, from line ``first`` on."""
+    chosen = select(TaskLine).where(TaskLine.task_id == task.id, TaskLine.number >= first)
+    return [Line(r.at, r.text, tone(r.text)) for r in tx.scalars(chosen.order_by(TaskLine.number).limit(limit))]
+
+
+def last_words(tx: Tx, task: Task) -> str:
+    """The newest line of a deploy."""
+    chosen = select(TaskLine.text).where(TaskLine.task_id == task.id).order_by(TaskLine.number.desc()).limit(1)
+    return tx.scalar(chosen) or ""
+
+
+def deploy_badge(task: Task) -> Badge:
+    return {
+        TaskState.QUEUED.value: Badge("waiting", "off"),
+        TaskState.RUNNING.value: Badge("building", "busy"),
+        TaskState.DONE.value: Badge("live", "good"),
+        TaskState.FAILED.value: Badge("failed", "bad"),
+        TaskState.CANCELLED.value: Badge("cancelled", "off"),
+    }[task.state]
+
+
+def tone(text: str) -> str:
+    """``error``, ``warning`` or nothing, by what a line says itself to be."""
+    head = text[:80].lower()
+    if any(word in head for word in ("error", "traceback", "critical", "exception", "failed")):
+        return "error"
+    return "warning" if "warning" in head or head.startswith("warn") else ""
+
+
+def took(task: Task) -> str:
+    """How long a deploy runs, or ran; empty while it waits."""
+    if task.started_at is None:
+        return ""
+    return duration((task.ended_at or clock.now()) - task.started_at)

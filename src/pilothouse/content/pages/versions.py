@@ -1,0 +1,92 @@
+"""The versions tab: every bundle, which one is active, going back to any, and its bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi.responses import FileResponse
+
+from pilothouse.asgi.rendering import Badge, to
+from pilothouse.audit.service import record
+from pilothouse.base.access import Permission, ResourceRef
+from pilothouse.base.errors import Conflict
+from pilothouse.content import service
+from pilothouse.content.models import Bundle, Content
+from pilothouse.content.pages import reading
+from pilothouse.content.pages.variables import deploy_command
+from pilothouse.content.pages.views import Version, VersionsTab
+from pilothouse.content.pages.visit import Visit, VisitOf
+from pilothouse.db import Tx
+
+router = APIRouter(prefix="/_/content/{guid}/versions")
+STATES = {"uploaded": Badge("uploaded", "off"), "failed": Badge("failed", "bad")}
+
+
+@router.get("")
+def show(visit: VisitOf) -> Response:
+    return _show(visit)
+
+
+@router.post("/{number}/activate")
+def activate(visit: VisitOf, number: int) -> Response:
+    """Make a version the active one, as a task; the log shows it happening."""
+    try:
+        with visit.db.write() as tx:
+            content = visit.content(tx)
+            bundle = service.get_bundle(tx, visit.caller, content, number)
+            service.activate(tx, visit.caller, content, bundle=bundle)
+    except Conflict as error:
+        return _show(visit, status=422, problem=str(error))
+    return to(visit.request, f"/_/content/{visit.guid}/log?of=deploy")
+
+
+@router.get("/{number}/download")
+def download(visit: VisitOf, number: int) -> Response:
+    """The archive as it was uploaded."""
+    with visit.db.write() as tx:
+        content = visit.content(tx, Permission.CONTENT_READ)
+        bundle = service.get_bundle(tx, visit.caller, content, number)
+        record(
+            tx, visit.caller, "content:bundle:downloaded", ResourceRef("bundle", bundle.id), stage_id=content.stage_id
+        )
+        name = f"{content.name}-{bundle.id}.tar.gz"
+        path = visit.request.app.state.blobs.file(bundle.digest)
+    return FileResponse(
+        path, media_type="application/gzip", filename=name, headers={"X-Content-Type-Options": "nosniff"}
+    )
+
+
+def _show(visit: Visit, **changes: Any) -> Response:
+    def shown(tx: Tx, content: Content) -> dict[str, Any]:
+        rows = service.bundles(tx, visit.caller, content)
+        makers = reading.people(tx, {row.created_by_id for row in rows if row.created_by_id})
+        names = {number: user.display_name for number, user in makers.items()}
+        versions = [_version(row, content, names.get(row.created_by_id or 0, "—")) for row in rows]
+        return {"view": VersionsTab(versions, deploy_command(visit, content))}
+
+    return visit.show("content/versions.html", shown, permission=Permission.CONTENT_READ, **changes)
+
+
+def _version(row: Bundle, content: Content, created_by: str) -> Version:
+    is_active = row.id == content.bundle_id
+    is_older = content.bundle_id is not None and row.id < content.bundle_id
+    badge = (
+        Badge("active", "good")
+        if is_active
+        else STATES.get(row.state, Badge("earlier" if is_older else "draft", "off"))
+    )
+    action = "" if is_active else f"Roll back to {row.id}" if is_older else f"Activate {row.id}"
+    source = row.source or {}
+    commit = str(source.get("source_commit") or "")[:12]
+    return Version(
+        id=row.id,
+        active=is_active,
+        badge=badge,
+        created_at=row.created_at,
+        created_by=created_by,
+        size_bytes=row.size_bytes,
+        runtime=f"Python {row.py_version}" if row.py_version else f"R {row.r_version}" if row.r_version else "—",
+        source=" ".join(p for p in (str(source.get("source_branch") or ""), commit) if p),
+        action=action,
+    )

@@ -1,0 +1,124 @@
+"""One request to a page of one content: who, which stage, which item; showing a tab and doing a change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import Depends, Request, Response
+
+from pilothouse.asgi.context import Db, SignedIn, Stage
+from pilothouse.asgi.rendering import frame, page, server_url
+from pilothouse.base.access import Permission, Principal, may
+from pilothouse.base.errors import Conflict, Invalid, NotFound
+from pilothouse.content import service
+from pilothouse.content.models import Content, WorkerState
+from pilothouse.content.pages import reading
+from pilothouse.content.pages.views import Head, Tab
+from pilothouse.db import Database, Tx
+from pilothouse.stages import StageRef
+from pilothouse.tasks.models import TaskState
+
+_TABS = (
+    ("open", "Open", "", Permission.CONTENT_VIEW),
+    ("access", "Access", "/access", Permission.CONTENT_READ),
+    ("variables", "Variables", "/variables", Permission.CONTENT_READ),
+    ("versions", "Versions", "/versions", Permission.CONTENT_READ),
+    ("log", "Log", "/log", Permission.CONTENT_READ),
+    ("settings", "Settings", "/settings", Permission.CONTENT_UPDATE),
+)
+
+#: What a tab shows, read in the page's transaction.
+Shown = Callable[[Tx, Content], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A page of one content, asked for by somebody."""
+
+    request: Request
+    db: Database
+    caller: Principal
+    stage: StageRef
+    guid: str
+
+    @property
+    def base(self) -> str:
+        return f"{frame(self.request).base}/_/content/{self.guid}"
+
+    def content(self, tx: Tx, permission: Permission = Permission.CONTENT_VIEW) -> Content:
+        """The item, if the caller may do this with it; raises as `get_content` does."""
+        return service.get_content(tx, self.caller, self.stage, self.guid, permission)
+
+    def show(
+        self,
+        template: str,
+        shown: Shown,
+        *,
+        permission: Permission,
+        status: int = 200,
+        problem: str = "",
+        done: str = "",
+    ) -> Response:
+        """The page with its head and what the tab shows."""
+        with self.db.read() as tx:
+            content = self.content(tx, permission)
+            head = self._head(tx, content, problem, done)
+            return page(self.request, template, status=status, head=head, **shown(tx, content))
+
+    def change(self, verb: Callable[[Tx, Content], str], show: Callable[..., Response]) -> Response:
+        """Do ``verb`` in one transaction and ``show`` the tab again: with its sentence, or with why it was refused."""
+        try:
+            with self.db.write() as tx:
+                done = verb(tx, self.content(tx))
+        except (Conflict, Invalid, NotFound) as error:
+            with self.db.read() as tx:
+                self.content(tx)  # the item itself is gone: that is another page
+            return show(self, status=422, problem=str(error))
+        return show(self, done=done)
+
+    def _head(self, tx: Tx, content: Content, problem: str, done: str) -> Head:
+        owner = reading.people(tx, {content.owner_id}).get(content.owner_id)
+        stands = reading.standing(tx, [content])[content.id]
+        resource = service.resource_of(tx, content)
+        card = reading.card(content, owner, stands, frame(self.request).base)
+        may_read = may(self.caller, Permission.CONTENT_READ, resource)
+        mail = owner.email if owner and owner.id != self.caller.id else ""
+        return Head(
+            card=card,
+            stage=self.stage.title,
+            ask=f"mailto:{quote(mail)}?subject={quote(card.title)}" if mail else "",
+            address=f"{server_url(self.request)}/content/{content.guid}/",
+            frame_address=self._frame_address(content) if content.bundle_id else "",
+            tabs=[
+                Tab(key, name, f"{self.base}{path}")
+                for key, name, path, permission in _TABS
+                if may(self.caller, permission, resource)
+            ],
+            base=self.base,
+            may_edit=may_read,
+            problem=problem or (_trouble(stands) if may_read else ""),
+            done=done,
+        )
+
+    def _frame_address(self, content: Content) -> str:
+        origin = getattr(self.request.app.state, "content_origin", "")
+        return f"{origin}{self.stage.path}content/{content.guid}/"
+
+
+def _trouble(stands: reading.Standing) -> str:
+    """What its owner should know at once: the last deploy or the last start failed."""
+    if stands.deploy is not None and stands.deploy.state == TaskState.FAILED:
+        return f"The last deploy failed. {stands.deploy.error}".strip()
+    if stands.worker is not None and stands.worker.state == WorkerState.FAILED:
+        return f"The last start failed. {stands.worker.reason}".strip()
+    return ""
+
+
+def visit(request: Request, db: Db, caller: SignedIn, stage: Stage, guid: str) -> Visit:
+    return Visit(request, db, caller, stage, guid)
+
+
+VisitOf = Annotated[Visit, Depends(visit)]

@@ -1,0 +1,114 @@
+"""One's own account: keys, logins, password, look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request, Response
+from sqlalchemy import select
+
+from pilothouse.asgi.context import Db, SignedIn
+from pilothouse.asgi.rendering import frame, page, server_url, to
+from pilothouse.base.access import Permission, Principal, may
+from pilothouse.base.errors import Invalid
+from pilothouse.db import Tx
+from pilothouse.identity import service
+from pilothouse.identity.contract import WeakPassword
+from pilothouse.identity.models import KeyUse
+from pilothouse.identity.pages.rules import RulesOf, password_hint
+from pilothouse.identity.pages.views import AccountView, KeyLine, LoginLine, browser_name
+from pilothouse.identity.service.passwords import hash_password
+
+router = APIRouter(prefix="/_/account")
+
+
+@router.get("")
+def show(request: Request, caller: SignedIn, db: Db, rules: RulesOf) -> Response:
+    with db.read() as tx:
+        return page(request, "identity/account.html", view=_view(request, tx, caller, hint=password_hint(rules)))
+
+
+@router.post("/keys")
+def create_key(
+    request: Request, caller: SignedIn, db: Db, rules: RulesOf, name: Annotated[str, Form()] = ""
+) -> Response:
+    """A new key; the page that answers is the only one that ever shows it."""
+    hint = password_hint(rules)
+    try:
+        with db.write() as tx:
+            made = service.create_key(tx, caller, service.get_user(tx, caller.guid), name=name, rules=rules)
+    except Invalid as error:
+        with db.read() as tx:
+            view = _view(request, tx, caller, hint=hint, typed=name, wrong=str(error))
+            return page(request, "identity/account.html", status=422, view=view)
+    with db.read() as tx:
+        view = _view(request, tx, caller, hint=hint, fresh=made.plain)
+        return page(request, "identity/account.html", view=view)
+
+
+@router.post("/keys/{key_id}/revoke")
+def revoke_key(request: Request, caller: SignedIn, db: Db, key_id: int) -> Response:
+    with db.write() as tx:
+        service.revoke_key(tx, caller, service.get_key(tx, service.get_user(tx, caller.guid), key_id))
+    return to(request, "/_/account")
+
+
+@router.post("/logins/{login_id}/end")
+def end_login(request: Request, caller: SignedIn, db: Db, login_id: str) -> Response:
+    with db.write() as tx:
+        service.end_login(tx, caller, service.get_login(tx, login_id))
+    return to(request, "/_/account")
+
+
+@router.post("/password")
+def change_password(
+    request: Request, caller: SignedIn, db: Db, rules: RulesOf, password: Annotated[str, Form()] = ""
+) -> Response:
+    """All logins end, this one too: the next page asks for the new password."""
+    hashed = hash_password(password)
+    try:
+        with db.write() as tx:
+            user = service.get_user(tx, caller.guid)
+            service.reset_password(tx, caller, user, password=password, rules=rules, password_hash=hashed)
+    except WeakPassword as error:
+        with db.read() as tx:
+            view = _view(request, tx, caller, hint=password_hint(rules), password_wrong=str(error))
+            return page(request, "identity/account.html", status=422, view=view)
+    return Response(status_code=204, headers={"HX-Redirect": f"{frame(request).base}/__login__"})
+
+
+def _view(request: Request, tx: Tx, caller: Principal, *, hint: str, **changes: Any) -> AccountView:
+    base = f"{frame(request).base}/_/account"
+    user = service.get_user(tx, caller.guid)
+    keys, logins = service.keys(tx, caller, user), service.logins(tx, caller, user)
+    used = _last_used(tx, "key", [str(k.id) for k in keys])
+    stage = frame(request).stage
+    return AccountView(
+        name=user.display_name,
+        username=user.username,
+        role=user.role,
+        email=user.email,
+        place=" · ".join(p for p in (user.title, user.department, user.site) if p),
+        keys=[KeyLine(k.name, k.prefix, k.created_at, used.get(str(k.id)), f"{base}/keys/{k.id}/revoke") for k in keys],
+        logins=[
+            LoginLine(
+                browser_name(entry.user_agent),
+                entry.address,
+                entry.created_at,
+                entry.id == caller.login,
+                f"{base}/logins/{entry.id}/end",
+            )
+            for entry in logins
+        ],
+        may_publish=may(caller, Permission.CONTENT_CREATE),
+        add_command=f"rsconnect add -s {server_url(request)} -n {stage.key if stage else 'pilothouse'} -k {changes.get('fresh') or 'KEY'}",
+        password_hint=hint,
+        **changes,
+    )
+
+
+def _last_used(tx: Tx, kind: str, refs: list[str]) -> Mapping[str, datetime]:
+    rows = tx.scalars(select(KeyUse).where(KeyUse.kind == kind, KeyUse.ref.in_(refs)))
+    return {row.ref: row.at for row in rows}

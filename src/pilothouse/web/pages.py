@@ -1,0 +1,9 @@
+"""All pages of this room. `app.py` includes it beside the pages of identity, audit and content, and the static files."""
+
+from fastapi import APIRouter
+
+from pilothouse.web import admin, connect, home
+
+router = APIRouter(include_in_schema=False)
+for part in (home, admin, connect):
+    router.include_router(part.router)

@@ -1,0 +1,71 @@
+"""Errors as pages: the families of errors in people's words, for every path that is neither of the two APIs."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import structlog
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
+
+from pilothouse.asgi.problems import status_of
+from pilothouse.asgi.rendering import frame, page
+from pilothouse.base.errors import Conflict, Denied, NotAuthenticated, NotFound, PilothouseError, Unavailable
+from pilothouse.web.views import Action, Refusal
+
+log = structlog.get_logger(__name__)
+
+TITLES: tuple[tuple[type[PilothouseError], str], ...] = (
+    (Denied, "You may not do this"),
+    (NotFound, "Nothing here"),
+    (Conflict, "This has changed meanwhile"),
+    (Unavailable, "One moment"),
+    (PilothouseError, "That was not possible"),
+)
+
+
+def refusal(request: Request, error: PilothouseError) -> Response:
+    """The page for an error that a page's door raised. Who is not signed in is asked to, and comes back afterwards."""
+    base = frame(request).base
+    if isinstance(error, NotAuthenticated):
+        return _ask_to_sign_in(request, base)
+    title = next(words for family, words in TITLES if isinstance(error, family))
+    back = Action("Back", request.headers.get("referer", "")) if _came_from_here(request) else None
+    actions = [Action("Home", f"{base}/"), *([back] if back else [])]
+    view = Refusal(title, str(error), actions, detail=str(error.facts.get("detail", "")))
+    return page(request, "web/refusal.html", status=status_of(error), view=view)
+
+
+def not_found(request: Request) -> Response:
+    """For paths that lead nowhere."""
+    return refusal(request, NotFound("There is no such page. Check the address."))
+
+
+def mistake(request: Request, error: Exception) -> Response:
+    """Our own fault: the log holds the cause, the page says so."""
+    log.error("page failed", path=request.url.path, exc_info=error)
+    words = "The server made a mistake. Its log holds the cause; tell an administrator when it happens again."
+    view = Refusal("That went wrong", words, [Action("Home", f"{frame(request).base}/")])
+    return page(request, "web/refusal.html", status=500, view=view)
+
+
+def _ask_to_sign_in(request: Request, base: str) -> Response:
+    asked = request.url.path if request.method == "GET" else "/"
+    if request.method == "GET" and request.url.query:
+        asked = f"{asked}?{request.url.query}"
+    if "hx-request" in request.headers:
+        asked = _path_of(request.headers.get("hx-current-url", "")) or f"{base}/"
+    target = f"{base}/__login__?url={quote(asked, safe='/')}"
+    if "hx-request" in request.headers:
+        return Response(status_code=401, headers={"HX-Redirect": target})
+    return RedirectResponse(target, 303)
+
+
+def _path_of(url: str) -> str:
+    _, _, rest = url.partition("://")
+    return f"/{rest.partition('/')[2]}" if rest else ""
+
+
+def _came_from_here(request: Request) -> bool:
+    host = request.headers.get("host", "")
+    return bool(host) and request.headers.get("referer", "").partition("://")[2].startswith(f"{host}/")
