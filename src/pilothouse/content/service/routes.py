@@ -1,0 +1,251 @@
+"""Content's URLs, as the gateway asks for them: ``/content/{guid}/…``, its drafts and revisions. Answers from memory."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import select
+
+from pilothouse.base.access import Permission, Principal, Resource, ResourceRef, may
+from pilothouse.base.errors import PilothouseError
+from pilothouse.content.models import Bundle, Content, WorkerState
+from pilothouse.content.service.manifests import kind_of, parse_manifest
+from pilothouse.content.service.sharing import resource_of
+from pilothouse.content.service.workers import failure, live_worker
+from pilothouse.db import Database, Tx, Watch
+from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, StaticFile, Target, Timeout, Worker
+from pilothouse.launcher.models import Job
+from pilothouse.storage.unpack import content_root
+
+T = TypeVar("T")
+CONTENT = re.compile(r"/content/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{1,18})(/.*)?")
+REVISION = re.compile(r"/(_bundle|_rev)([0-9]{1,18})(/.*)?")
+CACHE_LIMIT = 20_000
+TEXT = {
+    ".html": "html",
+    ".htm": "html",
+    ".css": "css",
+    ".txt": "plain",
+    ".js": "javascript",
+    ".mjs": "javascript",
+    ".md": "markdown",
+}
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the routes remember of one content."""
+
+    id: int
+    guid: str
+    stage_id: int
+    title: str
+    bundle_id: int | None
+    locked: bool
+    resource: Resource
+    init_timeout: float
+    timeout: Timeout
+
+
+@dataclass(frozen=True)
+class _Runnable:
+    """What they remember of one bundle: the folder its files are in, and whether they are sent as they are."""
+
+    id: int
+    content_id: int
+    digest: str
+    serves_files: bool
+    strips_prefix: bool
+    start_page: str
+    root: Path | None
+
+
+class _Memory(Generic[T]):
+    """Answers that hold for as long as the counters of their topics stay the same."""
+
+    def __init__(self, watch: Watch, topics: tuple[str, ...], read: Callable[[Any], T]) -> None:
+        self._watch, self._topics, self._read = watch, topics, read
+        self._lock = threading.Lock()
+        self._epochs: tuple[int, ...] = (-1,)
+        self._known: dict[Any, T] = {}
+
+    def get(self, key: Any) -> T:
+        epochs = tuple(self._watch.epoch(topic) for topic in self._topics)
+        with self._lock:
+            if epochs != self._epochs or len(self._known) > CACHE_LIMIT:
+                self._known, self._epochs = {}, epochs
+            if key in self._known:
+                return self._known[key]
+        found = self._read(key)
+        with self._lock:
+            if epochs == self._epochs:
+                self._known[key] = found
+        return found
+
+
+class ContentRoutes:
+    """Implements `gateway.contract.RouteOwner`.
+
+    ``folder`` gives the unpacked bundle's folder, ``rouse`` starts or thaws the worker of a bundle and returns at once;
+    ``public_url`` a stage's base URL. Safe to call from several threads.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        watch: Watch,
+        *,
+        folder: Callable[[Content, Bundle], Path],
+        rouse: Callable[[int, int], None],
+        public_url: Callable[[int], str],
+        init_timeout_s: float,
+    ) -> None:
+        self._database, self._folder, self._rouse, self._public_url = database, folder, rouse, public_url
+        self._init_timeout_s = init_timeout_s
+        self._contents = _Memory(watch, ("content",), self._read_content)
+        self._bundles = _Memory(watch, ("content",), self._read_bundle)
+        self._workers = _Memory(watch, ("workers",), self._read_worker)
+
+    def find(self, asked: Asked) -> Place | None:
+        match = CONTENT.fullmatch(asked.path)
+        known = self._contents.get(match[1]) if match else None
+        if match is None or known is None or known.stage_id != asked.stage_id:
+            return None
+        prefix, rest = asked.stage_path.rstrip("/"), match[2]
+        mount, subject = f"{prefix}/content/{known.guid}/", ResourceRef("content", known.id)
+        if rest is None or match[1] != known.guid:
+            return Place(subject, known.stage_id, mount, "", redirect=f"{prefix}/content/{known.guid}{rest or '/'}")
+        revision = REVISION.fullmatch(rest)
+        if revision is None:
+            return Place(subject, known.stage_id, mount, rest[1:])
+        bundle = self._bundles.get(int(revision[2]))
+        if bundle is None or bundle.content_id != known.id:
+            return None
+        below = f"{mount}{revision[1]}{revision[2]}/"
+        redirect = below if revision[3] is None else None
+        return Place(subject, known.stage_id, below, (revision[3] or "/")[1:], bundle_id=bundle.id, redirect=redirect)
+
+    def may_open(self, place: Place, principal: Principal) -> bool:
+        known = self._contents.get(place.subject.id)
+        if known is None or (principal.stage_id is not None and principal.stage_id != place.stage_id):
+            return False
+        is_draft = place.bundle_id is not None and "/_bundle" in place.mount and place.bundle_id != known.bundle_id
+        return may(principal, Permission.CONTENT_READ if is_draft else Permission.CONTENT_VIEW, known.resource)
+
+    def may_edit(self, place: Place, principal: Principal) -> bool:
+        known = self._contents.get(place.subject.id)
+        return known is not None and may(principal, Permission.CONTENT_READ, known.resource)
+
+    def title(self, place: Place) -> str:
+        known = self._contents.get(place.subject.id)
+        return known.title if known else ""
+
+    def target(self, place: Place, asked: Asked) -> Target:
+        known = self._contents.get(place.subject.id)
+        if known is None:
+            return Broken(404, "It was deleted.")
+        log_url = f"{self._public_url(place.stage_id)}/_/content/{known.guid}/log"
+        number = place.bundle_id or known.bundle_id
+        bundle = self._bundles.get(number) if number is not None else None
+        if bundle is None:
+            return Broken(503, "Nothing was deployed here yet.", log_url)
+        if known.locked:
+            return Broken(403, "The owner has locked it.", log_url)
+        if bundle.serves_files:
+            return self._file(bundle, place, log_url)
+        worker = self._workers.get(bundle.id)
+        if isinstance(worker, Worker):
+            inner = "/" if bundle.strips_prefix else place.mount
+            return Worker(worker.address, worker.job_key, inner, known.timeout, bundle.id)
+        if isinstance(worker, Broken):
+            still = self._read_worker(bundle.id)  # the back-off is over at some moment, without any row changing
+            return (
+                Broken(502, worker.reason, log_url) if isinstance(still, Broken) else Asleep(False, known.init_timeout)
+            )
+        return Asleep(worker.starting, known.init_timeout)
+
+    def wake(self, place: Place, principal: Principal) -> None:
+        known = self._contents.get(place.subject.id)
+        number = place.bundle_id or (known.bundle_id if known else None)
+        if known is not None and number is not None:
+            self._rouse(known.id, number)
+
+    def _file(self, bundle: _Runnable, place: Place, log_url: str) -> Target:
+        """A regular file below the bundle's folder; a folder's index.html; the start page for the mount itself."""
+        if bundle.root is None:
+            return Broken(503, "Its files are not on this server. Deploy the bundle again.", log_url)
+        path = bundle.root / (place.rest or bundle.start_page)
+        if place.rest.endswith("/") and place.rest:
+            path = path / "index.html"
+        try:
+            real, found = path.resolve(strict=True), path.stat()
+        except (OSError, ValueError):
+            return Broken(404, f"There is no file {place.rest[:200]} in it.", log_url)
+        if not real.is_relative_to(bundle.root) or not real.is_file():
+            return Broken(404, f"There is no file {place.rest[:200]} in it.", log_url)
+        etag = f'"{bundle.digest[:12]}-{found.st_size:x}-{found.st_mtime_ns:x}"'
+        return StaticFile(str(real), found.st_size, etag, _type_of(real), bundle_id=bundle.id)
+
+    def _read_content(self, key: str | int) -> _Known | None:
+        with self._database.read() as tx:
+            column = Content.guid if isinstance(key, str) and "-" in key else Content.id
+            row = tx.scalar(
+                select(Content).where(
+                    column == (key if column is Content.guid else int(key)), Content.deleted_at.is_(None)
+                )
+            )
+            if row is None:
+                return None
+            seconds = max(row.connection_timeout or 0, row.read_timeout or 0)
+            timeout = next((t for limit, t in _CLASSES if seconds <= limit), Timeout.NONE) if seconds else Timeout.HOUR
+            return _Known(
+                row.id, row.guid, row.stage_id, row.title or row.name, row.bundle_id, row.locked, resource_of(tx, row),
+                float(row.init_timeout or self._init_timeout_s), timeout,
+            )  # fmt: skip
+
+    def _read_bundle(self, number: int) -> _Runnable | None:
+        with self._database.read() as tx:
+            bundle = tx.get(Bundle, number)
+            content = tx.get(Content, bundle.content_id) if bundle else None
+        if bundle is None or content is None or bundle.deleted_at is not None or bundle.manifest is None:
+            return None
+        try:
+            manifest = parse_manifest(bundle.manifest)
+            kind = kind_of(manifest)
+        except PilothouseError:
+            return None
+        folder = self._folder(content, bundle)
+        root = content_root(folder).resolve() if folder.is_dir() else None
+        start = manifest.primary_html or "index.html"
+        return _Runnable(bundle.id, content.id, bundle.digest, kind.serves_files, kind.strips_prefix, start, root)
+
+    def _read_worker(self, bundle_id: int) -> Worker | Asleep | Broken:
+        with self._database.read() as tx:
+            return _worker(tx, bundle_id)
+
+
+def _type_of(path: Path) -> str:
+    text = TEXT.get(path.suffix.lower())
+    return f"text/{text}; charset=utf-8" if text else mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+
+
+_CLASSES = ((60, Timeout.MINUTE), (300, Timeout.FIVE_MINUTES), (3600, Timeout.HOUR))
+
+
+def _worker(tx: Tx, bundle_id: int) -> Worker | Asleep | Broken:
+    live = live_worker(tx, bundle_id)
+    if live is None:
+        failed = failure(tx, bundle_id)
+        if failed is not None and failed[1]:
+            return Broken(502, failed[0].reason)
+        return Asleep(False, 0)
+    if live.state == WorkerState.READY and live.address is not None:
+        job = tx.get(Job, live.job_id)
+        return Worker(live.address, job.key if job else "", bundle_id=bundle_id)
+    return Asleep(live.state == WorkerState.STARTING, 0)

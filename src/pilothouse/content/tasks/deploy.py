@@ -1,0 +1,196 @@
+"""Deploying a bundle, in recorded steps: each may be repeated, none is lost."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import select
+
+from pilothouse.audit.service import record
+from pilothouse.base import clock
+from pilothouse.base.access import SYSTEM, Principal, ResourceRef
+from pilothouse.content.contract import BundleUnknown, ContentKind, ContentUnknown, Manifest, Project, StartFailed
+from pilothouse.content.models import Bundle, Content, Deployment, Lock
+from pilothouse.content.service.manifests import kind_of, parse_manifest, read_manifest
+from pilothouse.content.service.workers import drain_others, wanted_worker
+from pilothouse.content.tasks.engines import ContentEngines
+from pilothouse.content.tasks.start import bring_up
+from pilothouse.db import Tx
+from pilothouse.runtimes.contract import Lock as ExactLock
+from pilothouse.runtimes.contract import Runtime, Wanted
+from pilothouse.runtimes.matching import match
+from pilothouse.storage.unpack import content_root, unpack
+from pilothouse.tasks import Handler, Run
+
+
+def deploy_task(engines: ContentEngines) -> Handler:
+    """The handler of ``content.deploy``: unpack, match, lock, restore, verify, activate."""
+
+    def handler(run: Run) -> dict[str, Any]:
+        return _Deploy(engines, run).work()
+
+    return handler
+
+
+class _Deploy:
+    def __init__(self, engines: ContentEngines, run: Run) -> None:
+        self.engines, self.run = engines, run
+        self.content_id, self.bundle_id = int(run.args["content_id"]), int(run.args["bundle_id"])
+
+    def work(self) -> dict[str, Any]:
+        run = self.run
+        run.log(f"Bundle {self.bundle_id}: unpacking …")
+        run.step("unpack", self.unpack)
+        kind, manifest = self.kind()
+        if kind.language == "python":
+            run.log("Choosing a Python …")
+            run.step("runtime", lambda: self.choose_runtime(manifest))
+            run.log("Locking packages …")
+            run.step("lock", lambda: self.lock(kind))
+            run.log("Restoring the library …")
+            run.step("library", self.restore)
+        if not kind.serves_files:
+            run.log("Starting it once to see that it runs …")
+            run.step("verify", self.verify)
+        if not run.args["activate"]:
+            run.log(f"Bundle {self.bundle_id} is ready as a draft; what is active did not change.")
+            return {}
+        run.log(f"Activating bundle {self.bundle_id} …")
+        run.step("activate", self.activate)
+        run.log("Done.")
+        return {}
+
+    def unpack(self) -> dict[str, Any]:
+        """Also checks the manifest and the entry point, so that a wrong bundle fails at once."""
+        engines = self.engines
+        with engines.database.read() as tx:
+            content, bundle = self.rows(tx)
+        folder = engines.folder(content, bundle)
+        archive = engines.blobs.file(bundle.digest)
+        unpacked = unpack(archive, folder, limits=engines.unpack_limits, uid=engines.uid_of(content.id))
+        root = content_root(folder)
+        manifest = read_manifest(root)
+        kind = kind_of(manifest)
+        kind.validate(Project(root, manifest))
+        with engines.database.write() as tx:
+            content, bundle = self.rows(tx)
+            bundle.manifest, bundle.app_mode, bundle.entrypoint = (
+                dict(manifest.document),
+                manifest.app_mode,
+                manifest.entrypoint[:255],
+            )
+            if content.app_mode == "unknown":
+                content.app_mode, content.category = manifest.app_mode, manifest.category
+        self.run.log(f"  {unpacked.files} files, {unpacked.bytes / 1024**2:.1f} MB; kind {manifest.app_mode}.")
+        return {}
+
+    def choose_runtime(self, manifest: Manifest) -> dict[str, Any]:
+        chosen = match(
+            manifest.python_version, manifest.python_requires, self.engines.runtimes(), self.engines.matching
+        )
+        wanted = manifest.python_requires or manifest.python_version or "any version"
+        self.run.log(f"  Python {chosen.version} (the bundle asks for {wanted}).")
+        with self.engines.database.write() as tx:
+            self.rows(tx)[1].py_version = chosen.version
+        return {"path": str(chosen.path)}
+
+    def lock(self, kind: ContentKind) -> dict[str, Any]:
+        """The same requirements, interpreter and index reuse the lock that was made first."""
+        runtime, project = self.runtime(), self.project()
+        text = project.requirements
+        if text is None:
+            self.run.log(
+                f"  The bundle has no {project.manifest.requirements_file}: only what the server itself needs is installed."
+            )
+        parts = [text or "", *kind.requirements, runtime.build, str(runtime.path), self.engines.index]
+        digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        with self.engines.database.read() as tx:
+            found = tx.scalar(select(Lock).where(Lock.requirements_digest == digest).order_by(Lock.id.desc()).limit(1))
+        if found is not None:
+            self.run.log("  Using the lock made for the same requirements.")
+            return {"lock_id": found.id}
+        exact = self.engines.restorer.resolve(Wanted(text or "", kind.requirements), runtime, self.indented)
+        row = Lock(
+            requirements_digest=digest,
+            library_key=self.engines.restorer.key(exact, runtime),
+            runtime_version=runtime.version,
+            document=exact.document(),
+        )
+        with self.engines.database.write() as tx:
+            tx.add(row)
+            tx.flush()
+            return {"lock_id": row.id}
+
+    def restore(self) -> dict[str, Any]:
+        lock_id = self.run.step("lock", lambda: None)["lock_id"]
+        with self.engines.database.read() as tx:
+            row = tx.get(Lock, lock_id)
+        assert row is not None
+        library = self.engines.restorer.restore(ExactLock.from_document(row.document), self.runtime(), self.indented)
+        with self.engines.database.write() as tx:
+            self.rows(tx)[1].library_key = library.key
+        return {}
+
+    def verify(self) -> dict[str, Any]:
+        """A worker of this bundle comes up; it is kept and becomes the first active one. Repeated after a kill."""
+        with self.engines.database.read() as tx:
+            content, _ = self.rows(tx)
+        worker_id = wanted_worker(self.engines.database, content.id, self.bundle_id)
+        problem = bring_up(self.engines, worker_id)
+        if problem is None:
+            self.run.log("  It is up.")
+            return {}
+        for line in problem.lines:
+            self.run.log(f"  | {line}")
+        raise StartFailed(problem.sentence)
+
+    def activate(self) -> dict[str, Any]:
+        """One transaction: the active bundle, its deployment and audit event, and the draining of what ran before."""
+        with self.engines.database.write() as tx:
+            content, bundle = self.rows(tx)
+            before = content.bundle_id
+            manifest = parse_manifest(bundle.manifest)
+            content.bundle_id, content.app_mode, content.category = bundle.id, manifest.app_mode, manifest.category
+            content.parameterized, content.py_version = manifest.has_parameters, bundle.py_version
+            content.last_deployed_at, bundle.state = clock.now(), "active"
+            tx.add(
+                Deployment(content_id=content.id, bundle_id=bundle.id, task_id=self.run.id, actor_id=self.run.actor_id)
+            )
+            drain_others(tx, content, bundle.id)
+            actor = Principal(self.run.actor_id, None) if self.run.actor_id else SYSTEM
+            subject = ResourceRef("content", content.id)
+            facts = {"before": {"bundle_id": before}, "after": {"bundle_id": bundle.id}}
+            record(tx, actor, "content:content:activated", subject, stage_id=content.stage_id, **facts)
+        return {}
+
+    def rows(self, tx: Tx) -> tuple[Content, Bundle]:
+        content, bundle = tx.get(Content, self.content_id), tx.get(Bundle, self.bundle_id)
+        if content is None or content.deleted_at is not None:
+            raise ContentUnknown("The content was deleted meanwhile.")
+        if bundle is None or bundle.deleted_at is not None:
+            raise BundleUnknown("The bundle was deleted meanwhile.")
+        return content, bundle
+
+    def project(self) -> Project:
+        with self.engines.database.read() as tx:
+            content, bundle = self.rows(tx)
+        return Project(content_root(self.engines.folder(content, bundle)), parse_manifest(bundle.manifest))
+
+    def kind(self) -> tuple[ContentKind, Manifest]:
+        manifest = self.project().manifest
+        return kind_of(manifest), manifest
+
+    def runtime(self) -> Runtime:
+        path = self.run.step("runtime", lambda: None)["path"]
+        found = next((r for r in self.engines.runtimes() if str(r.path) == path), None)
+        if found is None:
+            raise StartFailed(
+                f"The interpreter {path} was removed from the server while this was deploying. Deploy again."
+            )
+        return found
+
+    @property
+    def indented(self) -> Callable[[str], None]:
+        return lambda text: self.run.log(f"  {text}")

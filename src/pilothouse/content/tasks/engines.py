@@ -1,0 +1,52 @@
+"""The engines that content's background work drives, handed in by ``app.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from pilothouse.content.models import Bundle, Content
+from pilothouse.db import Database
+from pilothouse.db.secrets import Secrets
+from pilothouse.launcher.contract import Launcher, Resources
+from pilothouse.runtimes.contract import Restorer, Runtime
+from pilothouse.runtimes.matching import Policy
+from pilothouse.stages import Stages
+from pilothouse.storage.contract import BlobStore
+from pilothouse.storage.unpack import UnpackLimits
+
+
+@dataclass(frozen=True)
+class ContentEngines:
+    """``apps`` holds one folder for each unpacked bundle. ``public_url`` gives a stage's base URL without trailing slash.
+
+    ``limits`` gives the resources of a load group. ``uid_of`` is the uid that content runs as, ``None`` when the server is
+    not root. ``index`` names the package index in lock digests; it never appears in a log.
+    """
+
+    database: Database
+    secrets: Secrets
+    blobs: BlobStore
+    launcher: Launcher
+    restorer: Restorer
+    stages: Stages
+    apps: Path
+    runtimes: Callable[[], list[Runtime]]
+    matching: Policy
+    index: str
+    public_url: Callable[[int], str]
+    limits: Callable[[str], Resources]
+    uid_of: Callable[[int], int | None]
+    unpack_limits: UnpackLimits
+    init_timeout: timedelta
+    idle_timeout: timedelta
+    drain_timeout: timedelta
+    idle: str = "freeze"
+    frozen_limit: int = 50
+
+    def folder(self, content: Content, bundle: Bundle) -> Path:
+        """Where this bundle is unpacked: ``apps/{stage}/{guid}/{bundle id}``."""
+        stage = self.stages.by_id(content.stage_id)
+        return self.apps / (stage.key if stage else str(content.stage_id)) / content.guid / str(bundle.id)

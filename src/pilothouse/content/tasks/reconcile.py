@@ -1,0 +1,177 @@
+"""What runs follows what the rows want: dead jobs are noticed, idle workers freeze, replaced ones drain, lost starts begin again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import select
+
+from pilothouse.base import clock
+from pilothouse.base.access import ResourceRef
+from pilothouse.base.errors import PilothouseError
+from pilothouse.content.models import Content, Worker, WorkerState
+from pilothouse.content.service.workers import LIVE, QUEUE, START, move
+from pilothouse.content.tasks.engines import ContentEngines
+from pilothouse.content.tasks.start import note_status
+from pilothouse.db import DatabaseDown
+from pilothouse.launcher.contract import FINAL, JobState, JobStatus, JobUnknown, Signal
+from pilothouse.launcher.models import Job
+from pilothouse.tasks import enqueue
+from pilothouse.tasks.models import Task
+
+log = structlog.get_logger(__name__)
+ROUND_S = 1.0
+QUIET = timedelta(seconds=5)
+UNATTENDED = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Activity:
+    """How a job is used: open sockets and requests now, and the moment of the last response (``time.time()``; 0 = never seen)."""
+
+    open_sockets: int = 0
+    last_response: float = 0.0
+
+
+class Reconciler:
+    """A thread that looks once a second. ``activity`` tells how a job is used, by its key."""
+
+    def __init__(self, engines: ContentEngines, activity: Callable[[str], Activity]) -> None:
+        self._engines, self._activity = engines, activity
+        self._stopping, self._thread = (
+            threading.Event(),
+            threading.Thread(target=self._loop, name="reconcile", daemon=True),
+        )
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def _loop(self) -> None:
+        while not self._stopping.wait(ROUND_S):
+            try:
+                self.once()
+            except DatabaseDown:
+                continue
+            except Exception as error:
+                log.error("reconciling failed", exc_info=error)
+
+    def once(self) -> None:
+        """One look at every worker that is not ended."""
+        with self._engines.database.read() as tx:
+            alive = (
+                select(Worker, Job, Content)
+                .outerjoin(Job, Job.id == Worker.job_id)
+                .join(Content, Content.id == Worker.content_id)
+            )
+            rows = tx.execute(alive.where(Worker.state.in_((*LIVE, WorkerState.DRAINING.value)))).tuples().all()
+        frozen = sorted(
+            (w for w, _, _ in rows if w.state == WorkerState.FROZEN), key=lambda w: w.frozen_at or w.created_at
+        )
+        too_many = {w.id for w in frozen[: max(0, len(frozen) - self._engines.frozen_limit)]}
+        for worker, job, content in rows:
+            try:
+                self._look(worker, job, content, evict=worker.id in too_many)
+            except PilothouseError as error:
+                log.warning("worker could not be reconciled", worker=worker.id, error=str(error))
+
+    def _look(self, worker: Worker, job: Job | None, content: Content, *, evict: bool) -> None:
+        if worker.state == WorkerState.STARTING and clock.now() - worker.created_at > UNATTENDED:
+            self._start_again(worker)
+        if job is None:
+            if worker.state == WorkerState.DRAINING:
+                self._end(worker, None, WorkerState.ENDED)
+            return
+        status = self._status(job)
+        if status is None or status.state in FINAL:
+            if worker.state != WorkerState.STARTING:
+                died = worker.state != WorkerState.DRAINING and (status is None or status.exit_code != 0)
+                self._end(worker, status, WorkerState.FAILED if died else WorkerState.ENDED)
+            return
+        self._note_change(job, status)
+        use = self._activity(job.key)
+        if worker.state == WorkerState.DRAINING:
+            self._drain(worker, job, use)
+        elif evict:
+            self._set(
+                worker, WorkerState.DRAINING, reason="Too many workers were frozen; the longest frozen went first."
+            )
+        elif worker.state == WorkerState.READY and status.state is JobState.FROZEN:
+            self._engines.launcher.signal(job.key, Signal.THAW)
+        elif worker.state == WorkerState.READY:
+            self._rest(worker, job, content, use)
+
+    def _rest(self, worker: Worker, job: Job, content: Content, use: Activity) -> None:
+        """Freeze or stop an idle worker; only without open sockets and some seconds after the last response."""
+        policy = content.idle or self._engines.idle
+        limit = content.idle_timeout if content.idle_timeout is not None else self._engines.idle_timeout.total_seconds()
+        started = (worker.last_used_at or worker.ready_at or worker.created_at).timestamp()
+        quiet_s = time.time() - max(use.last_response, started)
+        if policy == "keep" or use.open_sockets or quiet_s < max(limit, QUIET.total_seconds()):
+            return
+        if (
+            policy == "stop"
+            or not self._engines.launcher.capabilities().freezes
+            or content.bundle_id != worker.bundle_id
+        ):
+            self._set(worker, WorkerState.DRAINING, reason="It was idle.")
+            return
+        if self._set(worker, WorkerState.FROZEN):
+            self._engines.launcher.signal(job.key, Signal.FREEZE)
+
+    def _drain(self, worker: Worker, job: Job, use: Activity) -> None:
+        """``last_used_at`` holds when the draining began; ``None`` = at once."""
+        since = worker.last_used_at
+        over = since is None or clock.now() - since > self._engines.drain_timeout
+        quiet = (
+            since is not None
+            and clock.now() - since > QUIET
+            and time.time() - use.last_response > QUIET.total_seconds()
+        )
+        if over or (quiet and not use.open_sockets):
+            self._engines.launcher.cancel(job.key)
+
+    def _start_again(self, worker: Worker) -> None:
+        with self._engines.database.write() as tx:
+            key = f"start-worker-{worker.id}"
+            there = tx.scalar(select(Task.state).where(Task.unique_key == key))
+            if there in ("queued", "running"):
+                return
+            subject = ResourceRef("content", worker.content_id)
+            again = f"{key}-{clock.now():%H%M%S}" if there else key
+            enqueue(tx, START, {"worker_id": worker.id}, queue=QUEUE, subject=subject, unique_key=again)
+
+    def _status(self, job: Job) -> JobStatus | None:
+        try:
+            return self._engines.launcher.status(job.key)
+        except JobUnknown:
+            return None
+
+    def _note_change(self, job: Job, status: JobStatus) -> None:
+        if job.state != status.state.value or job.pid != status.pid:
+            with self._engines.database.write() as tx:
+                note_status(tx, job.id, status)
+
+    def _end(self, worker: Worker, status: JobStatus | None, state: WorkerState) -> None:
+        gone = JobStatus("", JobState.LOST, reason="The launcher does not know it any more.")
+        with self._engines.database.write() as tx:
+            live = tx.get(Worker, worker.id)
+            assert live is not None
+            move(live, state, reason=(status or gone).reason)
+            if live.job_id is not None:
+                note_status(tx, live.job_id, status or gone)
+
+    def _set(self, worker: Worker, state: WorkerState, *, reason: str = "") -> bool:
+        with self._engines.database.write() as tx:
+            live = tx.get(Worker, worker.id)
+            assert live is not None
+            if state is WorkerState.DRAINING:
+                live.last_used_at = clock.now()
+            return live.state == worker.state and move(live, state, reason=reason)

@@ -1,0 +1,240 @@
+"""Starting one worker: job row, key, job, and waiting until it listens. Safe to repeat at any point, and from two threads."""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pilothouse.base import clock
+from pilothouse.base.access import SYSTEM, ResourceRef, Role
+from pilothouse.base.errors import PilothouseError
+from pilothouse.base.ids import new_key
+from pilothouse.content.contract import Launch, Project, StartFailed
+from pilothouse.content.models import Bundle, Content, Worker, WorkerState
+from pilothouse.content.service.manifests import kind_of, parse_manifest
+from pilothouse.content.service.variables import variable_values
+from pilothouse.content.service.workers import move
+from pilothouse.content.tasks.engines import ContentEngines
+from pilothouse.db import Tx
+from pilothouse.identity.contract import Bound
+from pilothouse.identity.models import User
+from pilothouse.identity.service import create_key, revoke_job_keys
+from pilothouse.launcher.contract import FINAL, JobSpec, JobStatus, JobUnknown, Mount, Resources
+from pilothouse.launcher.models import Job
+from pilothouse.storage.unpack import content_root
+from pilothouse.tasks import Handler, Run
+
+STARTER = Path(__file__).parent.parent / "kinds" / "_start.py"
+APP, START = "/app", "/pilothouse/start.py"
+POLL_S = 0.02
+LOG_TAIL = 40
+GRACE = timedelta(seconds=10)
+#: Never set by users: they say where a worker runs and as whom.
+PRODUCT = {"POSIT_PRODUCT": "CONNECT", "RSTUDIO_PRODUCT": "CONNECT"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a worker did not come up: a sentence, and the last lines it wrote."""
+
+    sentence: str
+    lines: tuple[str, ...] = ()
+
+
+def start_task(engines: ContentEngines) -> Handler:
+    """The handler of ``content.start_worker``."""
+
+    def handler(run: Run) -> dict[str, Any]:
+        problem = bring_up(engines, int(run.args["worker_id"]))
+        if problem is not None:
+            raise StartFailed(problem.sentence)
+        return {}
+
+    return handler
+
+
+def bring_up(engines: ContentEngines, worker_id: int) -> Problem | None:
+    """Have the worker run and listen; returns the problem if it does not. Waits at most the content's init timeout."""
+    with engines.database.read() as tx:
+        worker = tx.get(Worker, worker_id)
+        content = tx.get(Content, worker.content_id) if worker else None
+        bundle = tx.get(Bundle, worker.bundle_id) if worker else None
+    if worker is None or content is None or bundle is None:
+        return Problem("The worker was removed meanwhile.")
+    if worker.state in (WorkerState.READY, WorkerState.FROZEN):
+        return None
+    if worker.state != WorkerState.STARTING:
+        return Problem(worker.reason or "The worker ended.")
+    try:
+        job = _job_row(engines, worker, content, bundle)
+        status = _submitted(engines, job, content, bundle)
+        problem = _wait(engines, status, content)
+    except PilothouseError as error:
+        job, problem = None, Problem(f"It could not be started: {error}")
+    return _settle(engines, worker_id, job, problem)
+
+
+def _job_row(engines: ContentEngines, worker: Worker, content: Content, bundle: Bundle) -> Job:
+    with engines.database.write() as tx:
+        live = tx.get(Worker, worker.id)
+        assert live is not None
+        if live.job_id is not None:
+            found = tx.get(Job, live.job_id)
+            assert found is not None
+            return found
+        uid = engines.uid_of(content.id)
+        job = Job(
+            key=new_key(16),
+            tag=kind_of(parse_manifest(bundle.manifest)).job_tag,
+            stage_id=content.stage_id,
+            subject_kind="content",
+            subject_id=content.id,
+            bundle_id=bundle.id,
+            load_group=content.load_group or "medium",
+            run_as="" if uid is None else str(uid),
+        )
+        tx.add(job)
+        tx.flush()
+        live.job_id = job.id
+        return job
+
+
+def _submitted(engines: ContentEngines, job: Job, content: Content, bundle: Bundle) -> JobStatus:
+    """The job runs with the key it was started with: a new key is made only if the launcher does not know the job yet."""
+    try:
+        return engines.launcher.status(job.key)
+    except JobUnknown:
+        pass
+    with engines.database.write() as tx:
+        revoke_job_keys(tx, job.id)
+        spec = _spec(engines, tx, job, content, bundle)
+    return engines.launcher.submit(spec)
+
+
+def _spec(engines: ContentEngines, tx: Tx, job: Job, content: Content, bundle: Bundle) -> JobSpec:
+    manifest = parse_manifest(bundle.manifest)
+    kind = kind_of(manifest)
+    root = content_root(engines.folder(content, bundle))
+    mounts = [Mount(str(root), APP), Mount(str(STARTER), START)]
+    library = engines.restorer.find(bundle.library_key) if bundle.library_key else None
+    if kind.language and library is None:
+        raise StartFailed("Its packages are not on this server any more. Deploy the bundle again to restore them.")
+    if library is not None:
+        mounts += [Mount(path, path) for path in library.mounts]
+    command = kind.command(Launch(Project(root, manifest), APP, str(library.python) if library else "", START))
+    uid = engines.uid_of(content.id)
+    return JobSpec(
+        id=job.key,
+        argv=command.argv,
+        env={
+            **_base(engines, content, job),
+            **variable_values(tx, content, engines.secrets),
+            **command.env,
+            **_given(engines, tx, content, job),
+        },
+        cwd=APP,
+        mounts=tuple(mounts),
+        uid=uid,
+        gid=uid,
+        load_group=job.load_group,
+        resources=_resources(engines, content),
+        listens=True,
+        labels={"content": content.guid, "bundle": str(bundle.id)},
+        grace=GRACE,
+    )
+
+
+def _base(engines: ContentEngines, content: Content, job: Job) -> dict[str, str]:
+    """What users may set differently."""
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": "/tmp",  # noqa: S108 - the job's own, empty and writable
+        "TMPDIR": "/tmp",  # noqa: S108
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "CONNECT_SERVER": f"{engines.public_url(content.stage_id)}/",
+        "R_CONFIG_ACTIVE": "rsconnect",
+    }
+
+
+def _given(engines: ContentEngines, tx: Tx, content: Content, job: Job) -> dict[str, str]:
+    """What users can't change; the key acts as the owner, capped at publisher, and dies with the job (SECURITY 16)."""
+    owner = tx.get(User, content.owner_id)
+    given = {**PRODUCT, "CONNECT_CONTENT_GUID": content.guid, "CONNECT_CONTENT_JOB_KEY": job.key}
+    if owner is None or owner.locked:
+        return given
+    bound = Bound(ResourceRef("content", content.id), job.id, content.stage_id)
+    made = create_key(tx, SYSTEM, owner, name=f"job {job.key}", role_cap=Role.PUBLISHER, bound=bound)
+    return {**given, "CONNECT_API_KEY": made.plain}
+
+
+def _resources(engines: ContentEngines, content: Content) -> Resources:
+    group = engines.limits(content.load_group or "medium")
+    return Resources(
+        cpu_limit=content.cpu_limit or group.cpu_limit,
+        memory_limit=content.memory_limit or group.memory_limit,
+        processes_limit=group.processes_limit,
+    )
+
+
+def _wait(engines: ContentEngines, status: JobStatus, content: Content) -> Problem | None:
+    limit = content.init_timeout or engines.init_timeout.total_seconds()
+    deadline = time.monotonic() + limit
+    while True:
+        if status.state in FINAL:
+            return Problem(f"It ended while starting: {status.reason}", _tail(engines, status.id))
+        if status.address and _listens(status.address):
+            return None
+        if time.monotonic() >= deadline:
+            sentence = f"It runs but does not listen on {status.address} after {limit:.0f} seconds. It must listen on the host and port it is given."
+            return Problem(sentence, _tail(engines, status.id))
+        time.sleep(POLL_S)
+        status = engines.launcher.status(status.id)
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _tail(engines: ContentEngines, job_key: str) -> tuple[str, ...]:
+    return tuple(line.text for _, line in list(engines.launcher.logs(job_key, limit=100_000))[-LOG_TAIL:])
+
+
+def _settle(engines: ContentEngines, worker_id: int, job: Job | None, problem: Problem | None) -> Problem | None:
+    status = engines.launcher.status(job.key) if job else None
+    if job is not None and problem is not None:
+        engines.launcher.cancel(job.key)
+    with engines.database.write() as tx:
+        worker = tx.get(Worker, worker_id)
+        assert worker is not None
+        if status is not None and job is not None:
+            note_status(tx, job.id, status)
+        if problem is not None:
+            move(worker, WorkerState.FAILED, reason=problem.sentence)
+            return problem
+        worker.address = status.address if status else None
+        worker.last_used_at = clock.now()
+        if not move(worker, WorkerState.READY) and worker.state != WorkerState.READY:
+            return Problem(worker.reason or "It was stopped while it started.")
+    return None
+
+
+def note_status(tx: Tx, job_id: int, status: JobStatus) -> None:
+    """Copy what the launcher knows into the job's row; the keys of an ended job end with it."""
+    row = tx.get(Job, job_id)
+    assert row is not None
+    row.state, row.address, row.node, row.pid = status.state.value, status.address, status.node, status.pid
+    row.started_at, row.reason = status.started_at, status.reason
+    if status.state in FINAL and row.ended_at is None:
+        row.ended_at, row.exit_code = status.ended_at or clock.now(), status.exit_code
+        row.out_of_memory = status.out_of_memory
+        revoke_job_keys(tx, job_id)

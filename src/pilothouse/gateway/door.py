@@ -1,0 +1,277 @@
+"""The door: for each request that Envoy asks about, may it pass, as whom, and where to. A plain ASGI application.
+
+Its contract with Envoy is ``headers.py``. It never answers 5xx (Envoy would take that for a broken door): what must reach
+the client as 5xx goes out as "allowed, ask the control plane for this page". The hot path reads memory only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
+
+from pilothouse.base.access import Principal
+from pilothouse.base.errors import NotAuthenticated
+from pilothouse.gateway import headers as h
+from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, RouteOwner, StaticFile, Target, Worker
+from pilothouse.gateway.files import file_answer
+from pilothouse.gateway.pages import Pages, page_path
+from pilothouse.stages import StageRef
+
+BROWSER_PATIENCE_S = 2.0
+LOOK_S = 0.02
+SPARED = frozenset({"HEAD", "OPTIONS"})
+Answer = tuple[int, list[tuple[str, str]], bytes]
+
+
+class Resolves(Protocol):
+    """From headers (lower-case names) to a principal; raises `NotAuthenticated` for a wrong key."""
+
+    def resolve(self, headers: Mapping[str, str]) -> Principal: ...
+
+
+class FindsStage(Protocol):
+    def resolve(self, host: str, path: str) -> tuple[StageRef, str]: ...
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Public addresses. ``dashboard`` and ``content`` have scheme and port and no trailing slash.
+
+    Each takes the host name the visitor used (with its port) and gives the base URL under which that visitor sees it.
+    """
+
+    dashboard: Callable[[str], str]
+    content: Callable[[str], str]
+    is_single: bool = False
+
+
+@dataclass
+class _Asking:
+    """One request at the door, read once."""
+
+    headers: dict[str, str]
+    method: str
+    path: str
+    query: str
+    stage: StageRef
+    asked: Asked
+    principal: Principal
+
+    @property
+    def host(self) -> str:
+        return self.headers.get("host", "")
+
+    @property
+    def is_browser(self) -> bool:
+        return "sec-fetch-mode" in self.headers or "text/html" in self.headers.get("accept", "")
+
+    @property
+    def has_key(self) -> bool:
+        return self.principal.key is not None
+
+    @property
+    def url(self) -> str:
+        return self.path + (f"?{self.query}" if self.query else "")
+
+
+class Door:
+    """``owners`` are asked in order whose a path is; ``files`` names the folders that files are sent from (as Envoy knows them)."""
+
+    def __init__(
+        self,
+        *,
+        secret: str,
+        resolver: Resolves,
+        stages: FindsStage,
+        owners: Sequence[RouteOwner],
+        origins: Origins,
+        files: Mapping[str, Path],
+        pages: Pages,
+    ) -> None:
+        self._secret, self._resolver, self._stages = secret, resolver, stages
+        self._owners, self._origins, self._files, self._pages = owners, origins, files, pages
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        if not hmac.compare_digest(headers.get(h.SECRET, "").encode(), self._secret.encode()):
+            answer: Answer = (404, [("content-type", "text/plain")], b"There is nothing at this address.\n")
+        else:
+            answer = await self._answer(scope, headers, receive)
+        status, fields, body = answer
+        raw = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in fields]
+        raw.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Any, headers: dict[str, str], receive: Any) -> Answer:
+        path = scope["raw_path"].decode("latin-1").split("?")[0].removeprefix(h.DOOR_PREFIX) or "/"
+        query = scope["query_string"].decode("latin-1")
+        stage, rest = self._stages.resolve(headers.get("host", ""), path)
+        is_page = headers.get("sec-fetch-mode") == "navigate" or (
+            "sec-fetch-mode" not in headers and "upgrade-insecure-requests" in headers
+        )
+        asked = Asked(
+            stage.id, stage.path, rest, query, scope["method"], is_page, "sec-websocket-version" in headers,
+            headers.get("if-none-match", ""), headers.get("range", ""),
+        )  # fmt: skip
+        asking = _Asking(headers, scope["method"], path, query, stage, asked, Principal(None, None))
+        try:
+            asking.principal = self._resolver.resolve(headers)
+        except NotAuthenticated as error:
+            return _json(401, 30, str(error))
+        return await self._decide(asking, receive)
+
+    async def _decide(self, asking: _Asking, receive: Any) -> Answer:
+        owner, place = self._find(asking.asked)
+        if owner is None or place is None:
+            return self._nowhere(asking)
+        if (elsewhere := self._elsewhere(asking, place)) is not None:
+            return elsewhere
+        if not owner.may_open(place, asking.principal):
+            return self._refusal(asking, owner, place)
+        if asking.asked.is_websocket and not self._is_own_socket(asking):
+            return _json(403, 22, "This WebSocket comes from another site.")
+        if place.redirect is not None:
+            return _redirect(
+                308 if asking.method not in ("GET", "HEAD") else 302,
+                place.redirect + (f"?{asking.query}" if asking.query else ""),
+            )
+        target = await self._awake(asking, owner, place, receive)
+        return self._lead(asking, owner, place, target)
+
+    def _find(self, asked: Asked) -> tuple[RouteOwner | None, Place | None]:
+        for owner in self._owners:
+            place = owner.find(asked)
+            if place is not None:
+                return owner, place
+        return None, None
+
+    def _elsewhere(self, asking: _Asking, place: Place) -> Answer | None:
+        """Browsers meet content on its own origin only (SECURITY 1); plain clients and keys are served on the dashboard's as well."""
+        if asking.headers.get(h.ORIGIN) != "dashboard" or self._origins.is_single or asking.has_key:
+            return None
+        if not any(name.startswith("sec-fetch-") for name in asking.headers) and not asking.asked.is_page_load:
+            return None
+        return _redirect(307, self._origins.content(asking.host) + asking.url)
+
+    def _refusal(self, asking: _Asking, owner: RouteOwner, place: Place) -> Answer:
+        if asking.principal.is_authenticated:
+            if asking.asked.is_page_load or (asking.is_browser and not asking.has_key):
+                return self._pages.denied(asking.headers)
+            return _json(403, 19, "You may not open this content. Ask its owner for access.")
+        if asking.asked.is_websocket or not asking.is_browser or asking.method not in ("GET", "HEAD"):
+            return _json(401, 30, "Sign in, or send a valid API key.")
+        back = self._origins.content(asking.host) if asking.headers.get(h.ORIGIN) == "content" else ""
+        sign_in = f"{self._origins.dashboard(asking.host)}{asking.stage.path}__login__?url={quote(back + asking.url, safe='')}"
+        return _redirect(302, sign_in)
+
+    def _nowhere(self, asking: _Asking) -> Answer:
+        return (
+            self._pages.not_found(asking.headers)
+            if asking.is_browser
+            else _json(404, 4, "There is nothing at this address.")
+        )
+
+    def _is_own_socket(self, asking: _Asking) -> bool:
+        """A handshake needs the origin it was served from, unless a key authenticates it (SECURITY 9)."""
+        if asking.has_key:
+            return True
+        origin = asking.headers.get("origin", "")
+        return origin != "" and urlsplit(origin).netloc == asking.host
+
+    async def _awake(self, asking: _Asking, owner: RouteOwner, place: Place, receive: Any) -> Target:
+        """The target, after waking it and waiting where that is wanted: two seconds for a page load, else until it is up or has failed."""
+        target = owner.target(place, asking.asked)
+        if not isinstance(target, Asleep) or self._is_spared(asking):
+            return target
+        patience = BROWSER_PATIENCE_S if asking.asked.is_page_load else target.timeout_s + 5
+        deadline = time.monotonic() + patience
+        gone = asyncio.ensure_future(_disconnect(receive))
+        try:
+            await asyncio.to_thread(owner.wake, place, asking.principal)
+            while time.monotonic() < deadline and not gone.done():
+                target = owner.target(place, asking.asked)
+                if not isinstance(target, Asleep):
+                    return target
+                await asyncio.sleep(LOOK_S)
+        finally:
+            gone.cancel()
+        return target
+
+    def _is_spared(self, asking: _Asking) -> bool:
+        """Requests that merely look ahead never wake anything."""
+        purpose = asking.headers.get("sec-purpose", "") + asking.headers.get("purpose", "")
+        return asking.method in SPARED or "prefetch" in purpose or "prerender" in purpose
+
+    def _lead(self, asking: _Asking, owner: RouteOwner, place: Place, target: Target) -> Answer:
+        if isinstance(target, StaticFile):
+            said = file_answer(target, self._files, if_range=asking.headers.get("if-range", ""), asked=asking.asked)
+            if said[0] != 200:
+                return said
+            return 200, [*said[1], *self._noted(asking, place, target.bundle_id)], b""
+        if isinstance(target, Worker):
+            return 200, [*self._to_worker(asking, place, target), *self._noted(asking, place, target.bundle_id)], b""
+        if isinstance(target, Broken):
+            edits = owner.may_edit(place, asking.principal)
+            words = {"reason": target.reason, "log": target.log_url} if edits else {}
+            return self._page("failed", asking, target.status, owner.title(place), **words)
+        return self._page("starting", asking, 503, owner.title(place))
+
+    def _page(self, kind: str, asking: _Asking, status: int, title: str, **words: str) -> Answer:
+        if status < 500 and kind == "failed":
+            return self._pages.failed(asking.headers, status, title, words.get("reason", ""), words.get("log", ""))
+        return 200, [(h.TO, h.PAGE), (h.PAGE_PATH, page_path(kind, status, title, **words))], b""
+
+    def _to_worker(self, asking: _Asking, place: Place, target: Worker) -> list[tuple[str, str]]:
+        base = asking.headers.get(h.ORIGIN, "content")
+        origin = self._origins.content(asking.host) if base == "content" else self._origins.dashboard(asking.host)
+        fields = [
+            (h.TO, target.timeout.value),
+            (h.ADDRESS, target.address),
+            (h.MOUNT, place.mount),
+            (h.INNER, target.inner),
+            (h.PREFIX, place.mount.rstrip("/")),
+            (h.JOB, target.job_key),
+            (h.BASE_URL, origin + place.mount.rstrip("/")),
+            (h.REQUEST_URL, origin + asking.url),
+        ]
+        if asking.principal.id is not None:
+            identity = {"user": asking.principal.username, "groups": list(asking.principal.group_names)}
+            fields.append((h.IDENTITY, json.dumps(identity, ensure_ascii=True)))
+        return fields
+
+    def _noted(self, asking: _Asking, place: Place, bundle_id: int | None) -> list[tuple[str, str]]:
+        """What the access log keeps for usage."""
+        fields = [
+            (h.SUBJECT, f"{place.subject.kind}:{place.subject.id}"),
+            (h.STAGE, str(place.stage_id)),
+            (h.MOUNT, place.mount),
+        ]
+        if bundle_id is not None:
+            fields.append((h.BUNDLE, str(bundle_id)))
+        if asking.principal.id is not None:
+            fields.append((h.PRINCIPAL, str(asking.principal.id)))
+        if asking.asked.is_page_load:
+            fields.append((h.PAGE_LOAD, "1"))
+        return fields
+
+
+async def _disconnect(receive: Callable[[], Awaitable[Any]]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _redirect(status: int, to: str) -> Answer:
+    return status, [("location", to), ("cache-control", "no-store")], b""
+
+
+def _json(status: int, code: int, error: str) -> Answer:
+    body = json.dumps({"code": code, "error": error, "payload": None}).encode()
+    return status, [("content-type", "application/json"), ("cache-control", "no-store")], body

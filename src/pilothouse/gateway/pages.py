@@ -1,0 +1,83 @@
+"""What visitors see instead of an app: it starts, it failed, it is not theirs. The door names such a page by its path."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pilothouse.gateway import headers as h
+
+Answer = tuple[int, list[tuple[str, str]], bytes]
+REASON_LIMIT = 2000
+
+
+@dataclass(frozen=True)
+class PageTexts:
+    """How pages look, handed in by ``app.py``; each takes the words and the visitor's language and gives whole HTML."""
+
+    starting: Callable[[str, str], bytes]
+    failed: Callable[[str, str, str, str], bytes]
+    not_found: Callable[[str], bytes]
+    denied: Callable[[str], bytes]
+    headers: Mapping[str, str]
+    language: Callable[[str], str]
+
+
+class Pages:
+    """Answers with such pages: directly where the status allows it, and as the control plane's page application."""
+
+    def __init__(self, texts: PageTexts) -> None:
+        self._texts = texts
+
+    def not_found(self, headers: Mapping[str, str]) -> Answer:
+        return 404, self._fields(), self._texts.not_found(self._language(headers))
+
+    def denied(self, headers: Mapping[str, str]) -> Answer:
+        return 403, self._fields(), self._texts.denied(self._language(headers))
+
+    def failed(self, headers: Mapping[str, str], status: int, title: str, reason: str, log: str) -> Answer:
+        return status, self._fields(), self._texts.failed(title, reason, log, self._language(headers))
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a page that the door named with `page_path`. Clients that don't read HTML get the wire's JSON."""
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        words = _words(scope["path"])
+        status, fields, body = self._page(words, headers)
+        if words["kind"] == "starting":
+            fields.append(("retry-after", "2"))
+        raw = [(name.lower().encode(), value.encode()) for name, value in fields]
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
+
+    def _page(self, words: dict[str, Any], headers: Mapping[str, str]) -> Answer:
+        status, language = int(words["status"]), self._language(headers)
+        if "text/html" not in headers.get("accept", "") and "sec-fetch-mode" not in headers:
+            sentence = (
+                f"{words['title']} did not start. {words['reason']}".strip()
+                if words["kind"] == "failed"
+                else f"{words['title']} is starting."
+            )
+            body = json.dumps({"code": 103, "error": sentence, "payload": None}).encode()
+            return status, [("content-type", "application/json"), ("cache-control", "no-store")], body
+        if words["kind"] == "starting":
+            return status, self._fields(), self._texts.starting(words["title"], language)
+        return status, self._fields(), self._texts.failed(words["title"], words["reason"], words["log"], language)
+
+    def _fields(self) -> list[tuple[str, str]]:
+        return list(self._texts.headers.items())
+
+    def _language(self, headers: Mapping[str, str]) -> str:
+        return self._texts.language(headers.get("accept-language", ""))
+
+
+def page_path(kind: str, status: int, title: str, *, reason: str = "", log: str = "") -> str:
+    """The control plane's path of such a page; only Envoy can ask for it."""
+    words = {"kind": kind, "status": status, "title": title[:200], "reason": reason[:REASON_LIMIT], "log": log}
+    return f"{h.PAGE_PREFIX}/{base64.urlsafe_b64encode(json.dumps(words).encode()).decode()}"
+
+
+def _words(path: str) -> dict[str, Any]:
+    return dict(json.loads(base64.urlsafe_b64decode(path.rsplit("/", 1)[-1])))
