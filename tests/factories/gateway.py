@@ -317,7 +317,7 @@ def _envoy(
         str(binary),
         "-c",
         str(file),
-        "--use-dynamic-base-id",
+        "--disable-hot-restart",
         "--concurrency",
         "1",
         "--file-flush-interval-msec",

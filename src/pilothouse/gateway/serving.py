@@ -16,6 +16,8 @@ from pilothouse.gateway.envoy.binary import Binary
 from pilothouse.gateway.supervisor import plan
 
 FLUSH_MS = "1000"
+#: Configurations kept: the running one must stay readable even when a second `serve` on the same home is refused.
+CONFIGURATIONS_KEPT = 5
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,9 @@ def _envoy(served: Served) -> plan.Program:
     digest = _digest(served.binary.sha256, str(served.concurrency), json.dumps(config(served.envoy)))
     admin, file = run / f"envoy-{digest[:8]}.sock", run / f"envoy-{digest[:8]}.json"
     _write(file, json.dumps(config(served.envoy, admin=admin)))
-    for old in run.glob("envoy-*.json"):
-        if old != file:
-            old.unlink()
-    argv = [str(served.binary.path), "-c", str(file), "--use-dynamic-base-id", "--file-flush-interval-msec", FLUSH_MS]
+    _forget_old(run)
+    # Hot restart would bind Envoy's life to its parent's (PR_SET_PDEATHSIG), and it must outlive the supervisor.
+    argv = [str(served.binary.path), "-c", str(file), "--disable-hot-restart", "--file-flush-interval-msec", FLUSH_MS]
     argv += ["--concurrency", str(served.concurrency), "--log-level", "warning"]
     return plan.Program(
         argv=tuple(argv),
@@ -111,6 +112,12 @@ def _envoy(served: Served) -> plan.Program:
         umask=0o077,
         grace_s=10.0,
     )
+
+
+def _forget_old(run: Path) -> None:
+    files = sorted(run.glob("envoy-*.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for old in files[CONFIGURATIONS_KEPT:]:
+        old.unlink()
 
 
 def _digest(*parts: str) -> str:
