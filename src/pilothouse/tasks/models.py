@@ -22,9 +22,10 @@ class TaskState(StrEnum):
 
 class Task(Row):
     """One piece of queued work. ``attempt`` is the fencing token: only the holder of the latest attempt may write.
+    ``losses`` counts the attempts that died since the last recorded step.
 
-    ``key`` is the public id (the wire's task id); ``unique_key`` makes enqueuing idempotent; ``owner_id`` is who may read
-    it, ``subject`` what it works on. ``code`` and ``error`` follow connect-wire-api §3.3.
+    ``key`` is the public id (the wire's task id); ``unique_key`` makes enqueuing idempotent; ``actor_id`` is who asked
+    for it, ``subject`` what it works on. ``code`` and ``error`` follow connect-wire-api §3.3.
     """
 
     __tablename__ = "task"
@@ -37,6 +38,7 @@ class Task(Row):
     priority: Mapped[int] = mapped_column(Integer, default=100)
     run_at: Mapped[datetime] = stamped()
     attempt: Mapped[int] = mapped_column(Integer, default=0)
+    losses: Mapped[int] = mapped_column(Integer, default=0)
     replica: Mapped[str | None] = mapped_column(String(40))
     lease_until: Mapped[datetime | None]
     cancel_asked: Mapped[bool] = mapped_column(default=False)

@@ -10,15 +10,25 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from sqlalchemy import MetaData
 
+import pilothouse
 from pilothouse.base.ids import new_key
-from pilothouse.db import Database, schema
+from pilothouse.db import Database, Row, schema
 from pilothouse.testing.postgres import PostgresMissing, PostgresServer
 
 TEMPLATE = "pilothouse_template"
+
+
+def all_tables() -> MetaData:
+    """Every table that any room declares."""
+    for file in Path(*pilothouse.__path__).glob("*/models.py"):
+        import_module(f"pilothouse.{file.parent.name}.models")
+    return Row.metadata
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,8 @@
-"""Runs the migrations on the connection that ``db/schema.py`` hands in; one transaction for all of them."""
+"""Runs the migrations on the connection that ``db/schema.py`` hands in; one transaction for all of them.
+
+SQLite changes a column by copying its table, and the copy lacks indexes on expressions (``uq_user_username_lower``): such a
+migration makes them again. ``tests/migrations`` fails if it does not.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ if connection.dialect.name == "postgresql":
 context.configure(
     connection=connection,
     target_metadata=context.config.attributes.get("metadata", Row.metadata),
-    render_as_batch=connection.dialect.name == "sqlite",
+    render_as_batch=True,
     transactional_ddl=True,
     user_module_prefix="",
 )

@@ -7,6 +7,7 @@ from alembic import op
 
 from pilothouse.db import UtcDateTime
 
+BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 revision = "${up_revision}"
 down_revision = ${repr(down_revision)}
 
