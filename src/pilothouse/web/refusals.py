@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from pilothouse.asgi.problems import status_of
 from pilothouse.asgi.rendering import frame, page
+from pilothouse.asgi.texts import catalogue
 from pilothouse.base.errors import Conflict, Denied, NotAuthenticated, NotFound, PilothouseError, Unavailable
 from pilothouse.web.views import Action, Refusal
 
@@ -29,9 +30,11 @@ def refusal(request: Request, error: PilothouseError) -> Response:
     base = frame(request).base
     if isinstance(error, NotAuthenticated):
         return _ask_to_sign_in(request, base)
-    title = next(words for family, words in TITLES if isinstance(error, family))
-    back = Action("Back", request.headers.get("referer", "")) if _came_from_here(request) else None
-    actions = [Action("Home", f"{base}/"), *([back] if back else [])]
+    said = catalogue(frame(request).language).gettext
+    title = said(next(words for family, words in TITLES if isinstance(error, family)))
+    actions = [Action(said("Home"), f"{base}/")]
+    if _came_from_here(request):
+        actions.append(Action(said("Back"), request.headers["referer"]))
     view = Refusal(title, str(error), actions, detail=str(error.facts.get("detail", "")))
     return page(request, "web/refusal.html", status=status_of(error), view=view)
 

@@ -12,6 +12,7 @@ from fastapi.responses import RedirectResponse
 from pilothouse.asgi import xsrf
 from pilothouse.asgi.context import ClientAddress, Db
 from pilothouse.asgi.rendering import frame, page
+from pilothouse.asgi.texts import catalogue
 from pilothouse.base.access import ANONYMOUS
 from pilothouse.base.errors import Denied
 from pilothouse.identity import service
@@ -54,7 +55,8 @@ def sign_in(
             db, username=username.strip(), password=password, address=address, user_agent=agent, rules=rules
         )
     except Denied as error:
-        view = LoginView(towards, username, str(error))
+        words = catalogue(frame(request).language).gettext(str(error))
+        view = LoginView(towards, username, words)
         return page(request, "identity/login.html", status=401, view=view)
     answer = RedirectResponse(towards or f"{frame(request).base}/", 303)
     set_login(answer, request, found, rules.login_lifetime)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+
+import pytest
+
+from pilothouse.web import states
+
+PAGES = {
+    "starting": states.starting("Plant <b>monitor</b>"),
+    "failed": states.failed("Plant <b>monitor</b>"),
+    "failed-owner": states.failed("Plant <b>monitor</b>", reason="<i>No module</i>", log_url="/_/content/x/log"),
+    "not_found": states.not_found(),
+    "denied": states.denied(title="Plant <b>monitor</b>", owner="Amara <Okoye>", ask_url="mailto:a@veridia.example"),
+    "unavailable": states.unavailable(),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_loads_nothing_runs_nothing_and_its_style_is_the_one_allowed(name: str) -> None:
+    html = PAGES[name].decode()
+    style = re.search(r"<style>(.*)</style>", html, re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in states.HEADERS["Content-Security-Policy"]
+    assert "<script" not in html and "src=" not in html and "url(" not in html
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_titles_and_reasons_are_text(name: str) -> None:
+    html = PAGES[name].decode()
+    assert "<b>" not in html and "<Okoye>" not in html and "<i>No" not in html
+
+
+def test_the_progress_page_looks_again_by_itself() -> None:
+    assert '<meta http-equiv="refresh" content="2">' in PAGES["starting"].decode()
+
+
+def test_viewers_read_plain_words_and_owners_the_reason_and_where_the_log_is() -> None:
+    assert "log" not in re.sub(r"<style>.*</style>", "", PAGES["failed"].decode(), flags=re.DOTALL).replace(
+        "in its log", ""
+    )
+    assert "No module" in PAGES["failed-owner"].decode() and 'href="/_/content/x/log"' in PAGES["failed-owner"].decode()
+
+
+def test_a_refusal_says_whom_to_ask() -> None:
+    assert 'href="mailto:a@veridia.example"' in PAGES["denied"].decode()
+
+
+def test_they_speak_german_as_well() -> None:
+    assert "Das startet gerade" in states.starting("x", language="de").decode()
