@@ -14,6 +14,7 @@ from pilothouse.base.access import ResourceRef
 from pilothouse.base.ids import new_key
 from pilothouse.db import Tx, on_commit
 from pilothouse.tasks.models import Task, TaskState
+from pilothouse.tasks.output import tell
 
 #: Set when this process has committed work; the queue's pump waits on it.
 wake = threading.Event()
@@ -30,9 +31,14 @@ def enqueue(  # noqa: PLR0913 - a task row has that many facts
     subject: ResourceRef | None = None,
     unique_key: str | None = None,
     run_at: datetime | None = None,
+    priority: int = 100,
 ) -> Task:
-    """Add a task in the caller's transaction. With ``unique_key`` a second call returns the first task."""
+    """Add a task in the caller's transaction; lower ``priority`` runs earlier.
+
+    With ``unique_key`` a second call returns the first task, also a finished one for as long as it is kept.
+    """
     if unique_key is not None:
+        alone(tx, unique_key)
         found = tx.scalar(select(Task).where(Task.unique_key == unique_key))
         if found is not None:
             return found
@@ -46,6 +52,7 @@ def enqueue(  # noqa: PLR0913 - a task row has that many facts
         subject_id=subject.id if subject else None,
         unique_key=unique_key,
         run_at=run_at or clock.now(),
+        priority=priority,
     )
     tx.add(task)
     tx.flush()
@@ -55,16 +62,14 @@ def enqueue(  # noqa: PLR0913 - a task row has that many facts
 
 def cancel(tx: Tx, task: Task) -> None:
     """Ask a task to end: a waiting one ends at once, a running one at its next step. A finished one is left alone."""
+    tx.refresh(task, with_for_update=True)
     if task.state == TaskState.QUEUED:
-        task.state, task.ended_at, task.error, task.code = (
-            TaskState.CANCELLED.value,
-            clock.now(),
-            "The task was cancelled.",
-            1,
-        )
+        task.state, task.code, task.ended_at = TaskState.CANCELLED.value, 1, clock.now()
+        task.error = "The task was cancelled."
     elif task.state == TaskState.RUNNING:
         task.cancel_asked = True
     announce(tx)
+    on_commit(tx, lambda: tell(task.key))
 
 
 def announce(tx: Tx) -> None:
@@ -72,3 +77,9 @@ def announce(tx: Tx) -> None:
     if tx.get_bind().dialect.name == "postgresql":
         tx.execute(text(f"SELECT pg_notify('{CHANNEL}', '')"))
     on_commit(tx, wake.set)
+
+
+def alone(tx: Tx, what: str) -> None:
+    """Until ``tx`` ends, nobody else passes here for the same ``what``. On SQLite a writer is alone anyway."""
+    if tx.get_bind().dialect.name == "postgresql":
+        tx.execute(text("SELECT pg_advisory_xact_lock(hashtext(:what))"), {"what": f"tasks {what}"})

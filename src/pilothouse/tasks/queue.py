@@ -6,42 +6,40 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, cast
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
+import psycopg
 import structlog
-from sqlalchemy import CursorResult, delete, func, select, text, update
+from sqlalchemy import func, literal_column, select, update
 
 from pilothouse.base import clock
 from pilothouse.base.errors import PilothouseError
 from pilothouse.db import Database, DatabaseDown, Tx, on_commit
-from pilothouse.tasks.attempt import LEASE, Attempt
+from pilothouse.tasks.attempt import LEASE, Attempt, as_json
 from pilothouse.tasks.contract import Cancelled, Fenced, Handler, Interrupted, Retry
-from pilothouse.tasks.enqueue import CHANNEL, enqueue, wake
-from pilothouse.tasks.models import Recurrence, Task, TaskState
-from pilothouse.tasks.output import FINAL
+from pilothouse.tasks.enqueue import CHANNEL, alone, wake
+from pilothouse.tasks.models import Task, TaskState
+from pilothouse.tasks.recurrence import Recurring, tick
 
 log = structlog.get_logger(__name__)
 ROUND_S = 1.0
-ATTEMPTS = 20
-QUEUED, RUNNING = TaskState.QUEUED.value, TaskState.RUNNING.value
-
-
-@dataclass(frozen=True)
-class Recurring:
-    """Work that comes back ``every`` so often, once for all replicas; a missed time is not made up for."""
-
-    name: str
-    kind: str
-    every: timedelta
-    queue: str = "system"
+LOSSES = 20
+IN_PARALLEL = 2
+BROKE = "The server made a mistake. Its log holds the cause; tell an administrator."
+WORN_OUT = "It was interrupted too often and was given up. Its log and the server's log say how far it came."
+IS_QUEUED = Task.state == literal_column("'queued'")  # spelled out, or the indexes on some rows are not used
+IS_RUNNING = Task.state == literal_column("'running'")
 
 
 class Queue:
-    """Runs ``handlers`` (by task kind). ``limits`` = how many tasks of one queue this process runs at once (default 2).
+    """Runs ``handlers`` (by task kind). ``limits`` = how many tasks of one queue this process runs at once (default 2),
+    ``shared_limits`` = how many all replicas run together (default: no limit).
 
-    ``replica`` names this process across restarts: what it ran when it died is taken up at once.
+    ``replica`` names this process across restarts: what it ran when it died is taken up at once. What another replica
+    ran is taken up when its lease ends, 15 seconds after it last gave a sign. A task that is lost twenty times without
+    finishing a step in between fails.
     """
 
     def __init__(
@@ -52,188 +50,166 @@ class Queue:
         limits: Mapping[str, int],
         replica: str,
         recurring: Sequence[Recurring] = (),
+        shared_limits: Mapping[str, int] | None = None,
     ) -> None:
-        self._database, self._handlers, self._limits = database, handlers, limits
+        self._database, self._handlers = database, handlers
+        self._limits, self._shared_limits = limits, shared_limits or {}
         self._replica, self._recurring = replica, recurring
-        self._running: dict[int, tuple[Attempt, str]] = {}
+        self._due: dict[str, datetime] = {}
+        self._running: set[Attempt] = set()
         self._lock, self._stopping = threading.Lock(), threading.Event()
-        self._threads = [threading.Thread(target=self._pump, name="tasks", daemon=True)]
-        if not database.is_sqlite:
-            self._threads.append(threading.Thread(target=self._listen, name="tasks-listen", daemon=True))
+        self._beat_at, self._is_new, self._trouble = 0.0, True, ""
+        work = (self._pump,) if database.is_sqlite else (self._pump, self._listen)
+        self._threads = [threading.Thread(target=w, name=f"tasks{w.__name__}", daemon=True) for w in work]
 
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
 
     def stop(self, patience_s: float = 5.0) -> None:
-        """Claim nothing more; handlers end at their next step and their tasks go back. Those that take longer are taken up at the next start."""
+        """Claim nothing more; handlers end at their next step and their tasks go back. Those that take longer are taken
+        up at the next start."""
+        deadline = time.monotonic() + patience_s
         self._stopping.set()
-        for attempt, _ in list(self._running.values()):
+        for attempt in self._here():
             attempt.is_stopping = True
         wake.set()
-        deadline = time.monotonic() + patience_s
-        while self._running and time.monotonic() < deadline:
+        self._threads[0].join(patience_s)
+        while self._here() and time.monotonic() < deadline:
             time.sleep(0.02)
 
+    def _here(self) -> list[Attempt]:
+        with self._lock:
+            return list(self._running)
+
     def _pump(self) -> None:
-        beat_at, reclaimed, is_down = 0.0, False, False
         while not self._stopping.is_set():
             wake.clear()
             try:
-                if not reclaimed:
-                    self._take_over(Task.replica == self._replica)
-                    reclaimed = True
-                if time.monotonic() >= beat_at:
-                    self._beat()
-                    self._take_over(Task.lease_until < clock.now())
-                    beat_at = time.monotonic() + LEASE.total_seconds() / 3
-                self._recur()
-                self._claim()
-                is_down = False
+                self._round()
             except DatabaseDown:
-                if not is_down:
-                    log.warning("database is away; the queue waits")
-                is_down = True
+                self._note("the database is away; the queue waits")
+            except Exception as error:
+                self._note("the queue stumbled and tries again", error)
+            else:
+                self._note("")
             wake.wait(ROUND_S)
 
+    def _note(self, trouble: str, error: Exception | None = None) -> None:
+        """One line when trouble begins and one when it ends, however often it is met in between."""
+        if trouble != self._trouble:
+            log.warning(trouble or "the queue goes on", exc_info=error)
+        self._trouble = trouble
+
+    def _round(self) -> None:
+        if self._is_new:
+            self._take_over(Task.replica == self._replica)
+            self._is_new = False
+        if here := {attempt.id: attempt for attempt in self._here()}:
+            asked = select(Task.id).where(Task.id.in_(list(here)), Task.cancel_asked)
+            with self._database.read() as tx:
+                for task_id in tx.scalars(asked):
+                    here[task_id].is_cancelled = True
+        if time.monotonic() >= self._beat_at:
+            self._beat()
+            self._take_over(Task.lease_until < clock.now())
+            self._beat_at = time.monotonic() + LEASE.total_seconds() / 3
+        now = clock.now()
+        for work in self._recurring:
+            if self._due.get(work.name, now) <= now:
+                with self._database.write() as tx:
+                    self._due[work.name] = tick(tx, work, now)
+        self._claim()
+
     def _claim(self) -> None:
-        with self._lock:
-            busy = Counter(queue for _, queue in self._running.values())
-        ready = (Task.state == QUEUED, Task.run_at <= clock.now(), Task.kind.in_(list(self._handlers)))
+        busy = Counter(attempt.queue for attempt in self._here())
+        ready = (IS_QUEUED, Task.run_at <= clock.now(), Task.kind.in_(list(self._handlers)))
         with self._database.read() as tx:
-            waiting = {
-                queue: count
-                for queue, count in tx.execute(
-                    select(Task.queue, func.count()).where(*ready).group_by(Task.queue)
-                ).tuples()
-            }
-        room = {q: self._limits.get(q, 2) - busy[q] for q in waiting if self._limits.get(q, 2) > busy[q]}
-        if not room:
-            return
-        with self._database.write() as tx:
-            for queue, free in room.items():
-                chosen = (
-                    select(Task)
-                    .where(*ready, Task.queue == queue)
-                    .order_by(Task.priority, Task.run_at, Task.id)
-                    .limit(free)
-                )
-                for task in tx.scalars(chosen.with_for_update(skip_locked=True)).all():
-                    task.state, task.replica, task.attempt = RUNNING, self._replica, task.attempt + 1
+            waiting = tx.scalars(select(Task.queue).where(*ready).distinct()).all()
+        for queue in waiting:
+            free = self._limits.get(queue, IN_PARALLEL) - busy[queue]
+            if free <= 0:
+                continue
+            with self._database.write() as tx:
+                chosen = select(Task).where(*ready, Task.queue == queue).order_by(Task.priority, Task.run_at, Task.id)
+                chosen = chosen.limit(min(free, self._shared_room(tx, queue, free))).with_for_update(skip_locked=True)
+                for task in tx.scalars(chosen).all():
+                    task.state, task.replica, task.attempt = TaskState.RUNNING.value, self._replica, task.attempt + 1
                     task.lease_until, task.started_at = clock.now() + LEASE, task.started_at or clock.now()
-                    tx.flush()
-                    self._start_when_committed(tx, task)
+                    on_commit(tx, partial(self._launch, task))
 
-    def _start_when_committed(self, tx: Tx, task: Task) -> None:
+    def _shared_room(self, tx: Tx, queue: str, free: int) -> int:
+        if queue not in self._shared_limits:
+            return free
+        alone(tx, queue)
+        running = select(func.count()).select_from(Task).where(IS_RUNNING, Task.queue == queue)
+        return max(0, self._shared_limits[queue] - tx.execute(running).scalar_one())
 
-        on_commit(
-            tx, lambda: threading.Thread(target=self._run, args=(task,), name=f"task-{task.kind}", daemon=True).start()
-        )
-
-    def _run(self, task: Task) -> None:
+    def _launch(self, task: Task) -> None:
         attempt = Attempt(self._database, task)
+        attempt.is_stopping = self._stopping.is_set()
         with self._lock:
-            self._running[task.id] = (attempt, task.queue)
+            self._running.add(attempt)
+        threading.Thread(target=self._run, args=(attempt,), name=f"task-{task.kind}", daemon=True).start()
+
+    def _run(self, attempt: Attempt) -> None:
         try:
-            self._settle(attempt, task)
+            self._settle(attempt)
         except (Fenced, DatabaseDown):
-            log.warning("task was given up here; it goes on elsewhere", task=task.key, kind=task.kind)
+            log.warning("task was given up here; it goes on elsewhere", task=attempt.key, kind=attempt.kind)
         finally:
             with self._lock:
-                del self._running[task.id]
+                self._running.discard(attempt)
             wake.set()
 
-    def _settle(self, attempt: Attempt, task: Task) -> None:
+    def _settle(self, attempt: Attempt) -> None:
         try:
-            result = self._handlers[task.kind](attempt)
+            result = as_json(self._handlers[attempt.kind](attempt))
         except Retry as again:
             attempt.put_back(again.after)
         except Interrupted:
             attempt.put_back()
+        except DatabaseDown:  # nothing is lost: the step that was not recorded is done again
+            attempt.put_back(timedelta(seconds=1))
         except Cancelled as error:
             attempt.end(TaskState.CANCELLED, error=str(error))
-        except (Fenced, DatabaseDown):
+        except Fenced:
             raise
         except PilothouseError as error:
-            log.info("task failed", task=task.key, kind=task.kind, error=str(error))
+            log.info("task failed", task=attempt.key, kind=attempt.kind, error=str(error))
             attempt.end(TaskState.FAILED, error=str(error))
         except Exception as error:
-            log.error("task broke", task=task.key, kind=task.kind, exc_info=error)
-            attempt.end(
-                TaskState.FAILED, error="The server made a mistake. Its log holds the cause; tell an administrator."
-            )
+            log.error("task broke", task=attempt.key, kind=attempt.kind, exc_info=error)
+            attempt.end(TaskState.FAILED, error=BROKE)
         else:
             attempt.end(TaskState.DONE, result=result)
 
     def _beat(self) -> None:
-        with self._lock:
-            mine = {task_id: attempt for task_id, (attempt, _) in self._running.items()}
-        if not mine:
-            return
-        with self._database.write() as tx:
-            held = (Task.id.in_(list(mine)), Task.replica == self._replica, Task.state == RUNNING)
-            tx.execute(update(Task).where(*held).values(lease_until=clock.now() + LEASE))
-            for task_id in tx.scalars(select(Task.id).where(*held, Task.cancel_asked)).all():
-                mine[task_id].is_cancelled = True
+        if mine := [attempt.id for attempt in self._here()]:
+            held = (Task.id.in_(mine), Task.replica == self._replica, IS_RUNNING)
+            with self._database.write() as tx:
+                tx.execute(update(Task).where(*held).values(lease_until=clock.now() + LEASE))
 
     def _take_over(self, whose: Any) -> None:
-        with self._lock:
-            here = list(self._running)
-        orphaned = (Task.state == RUNNING, whose, Task.id.not_in(here))
+        orphaned = (IS_RUNNING, whose, Task.id.not_in([attempt.id for attempt in self._here()]))
         with self._database.read() as tx:
             if tx.scalar(select(Task.id).where(*orphaned).limit(1)) is None:
                 return
         with self._database.write() as tx:
-            lost = {
-                "state": TaskState.FAILED.value,
-                "code": 1,
-                "error": "It was interrupted too often and was given up.",
-                "ended_at": clock.now(),
-            }
-            tx.execute(update(Task).where(*orphaned, Task.attempt >= ATTEMPTS).values(**lost))
-            tx.execute(update(Task).where(*orphaned).values(state=QUEUED, lease_until=None))
-
-    def _recur(self) -> None:
-        now = clock.now()
-        with self._database.read() as tx:
-            due = {name: at for name, at in tx.execute(select(Recurrence.name, Recurrence.next_at)).tuples()}
-        for work in [w for w in self._recurring if due.get(w.name, now) <= now]:
-            with self._database.write() as tx:
-                if work.name not in due:
-                    tx.merge(Recurrence(name=work.name, next_at=now + work.every))
-                elif not self._is_ours(tx, work, due[work.name], now):
-                    continue
-                waiting = (Task.kind == work.kind, Task.state.in_([QUEUED, RUNNING]))
-                if tx.scalar(select(Task.id).where(*waiting).limit(1)) is None:
-                    enqueue(tx, work.kind, {}, queue=work.queue)
-
-    def _is_ours(self, tx: Tx, work: Recurring, seen: Any, now: Any) -> bool:
-        moved = (
-            update(Recurrence)
-            .where(Recurrence.name == work.name, Recurrence.next_at == seen)
-            .values(next_at=now + work.every)
-        )
-        return cast("CursorResult[Any]", tx.execute(moved)).rowcount == 1
+            failed = {"state": TaskState.FAILED.value, "code": 1, "error": WORN_OUT, "ended_at": clock.now()}
+            tx.execute(update(Task).where(*orphaned, Task.losses >= LOSSES - 1).values(**failed))
+            back = {"state": TaskState.QUEUED.value, "lease_until": None, "losses": Task.losses + 1}
+            tx.execute(update(Task).where(*orphaned).values(**back))
 
     def _listen(self) -> None:
-        """PostgreSQL: wake when another replica commits work."""
-        import psycopg
-
+        """PostgreSQL: wake when another replica commits work. Without it, work is found a second later."""
+        url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
         while not self._stopping.is_set():
             try:
-                url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
                 with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
-                    for _ in connection.notifies(timeout=5):
-                        wake.set()
+                    while not self._stopping.is_set():
+                        for _ in connection.notifies(timeout=ROUND_S):
+                            wake.set()
             except psycopg.Error:
-                self._stopping.wait(1)
-
-
-def sweep(database: Database, *, older_than: timedelta) -> int:
-    """Remove finished tasks with their steps and lines; returns how many."""
-    old = (Task.state.in_(FINAL), Task.ended_at < clock.now() - older_than)
-    with database.write() as tx:
-        if not database.is_sqlite:
-            tx.execute(text("SET LOCAL statement_timeout = '60s'"))
-        return cast("CursorResult[Any]", tx.execute(delete(Task).where(*old))).rowcount
+                self._stopping.wait(ROUND_S)
