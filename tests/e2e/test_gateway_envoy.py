@@ -439,6 +439,15 @@ def test_a_door_that_fails_or_hangs_up_is_503_with_a_page_that_tries_again(stand
     assert stand.app.heard == []
 
 
+def test_a_door_that_breaks_off_once_is_asked_again(stand: Stand) -> None:
+    answers = iter([(0, {}, b"")])
+    stand.send_to_app()
+    good = stand.door
+    stand.door = lambda heard: next(answers, None) or good(heard)
+    assert ask(stand.content, MOUNT).status == 200
+    assert len(stand.asked) == 2
+
+
 def test_the_log_tells_who_used_what(stand: Stand) -> None:
     stand.send_to_app(sub="u7", jid="job1", cid="content:12", stage="1", bundle="4", page="1")
     ask(stand.content, f"{MOUNT}logged?q=1", {"User-Agent": "Tester/1"})

@@ -72,6 +72,12 @@ class Home:
     def said(self) -> str:
         return (self.path / "stderr").read_text()
 
+    def refused(self) -> list[str]:
+        """Lines of the access log that are no success, to explain a failed test."""
+        time.sleep(1.2)
+        lines = self.served.envoy.access_log.read_text().splitlines()
+        return [line for line in lines if json.loads(line)["status"] not in (200, 101)]
+
     def until(self, true: Callable[[], Any], timeout: float = 20) -> Any:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:

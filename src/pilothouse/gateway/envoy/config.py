@@ -13,10 +13,9 @@ from pilothouse.gateway.envoy.accesslog import access_log
 from pilothouse.gateway.envoy.blocks import AUTHZ, HEADERS, Json, exactly, extension
 from pilothouse.gateway.envoy.plan import EnvoyPlan, Listener
 from pilothouse.gateway.envoy.replies import local_replies
-from pilothouse.gateway.envoy.routes import APPS, CONTROL_PLANE, gateway_headers, routes, unknown_host
+from pilothouse.gateway.envoy.routes import APPS, CONTROL_PLANE, RETRY, gateway_headers, routes, unknown_host
 
 FILES = "/.ph-f/"
-DOOR_TIMEOUT = "10s"
 #: Longer than any pause of a frozen job may be remembered: after it Envoy dials anew (a pooled connection would reset).
 JOB_IDLE = "3s"
 #: The paths of many stages make one long expression; Envoy's own limit is meant for expressions from outside.
@@ -137,7 +136,8 @@ def _door(plan: EnvoyPlan) -> Json:
     """Fails closed: no answer in time is 503."""
     stated = [entry["header"] for entry in gateway_headers(plan, "%METADATA(VIRTUAL_HOST:ph:origin)%")]
     service = {
-        "server_uri": {"uri": "http://control-plane", "cluster": CONTROL_PLANE, "timeout": DOOR_TIMEOUT},
+        "server_uri": {"uri": "http://control-plane", "cluster": CONTROL_PLANE, "timeout": f"{plan.door_timeout_s:g}s"},
+        "retry_policy": {**RETRY, "retry_on": "connect-failure,reset"},  # asking twice changes nothing
         "path_prefix": headers.DOOR_PREFIX,
         "authorization_request": {"headers_to_add": stated},
         "authorization_response": {

@@ -72,7 +72,8 @@ class EnvoyPlan:
 
     ``run`` holds the sockets (``cp.sock``, Envoy's admin socket). ``files`` names the only folders that files are sent
     from. ``pools`` are the networks in which jobs listen; Envoy dials nothing else. ``door_secret`` proves to the
-    control plane that a request came through Envoy. ``stage_paths`` begin and end in ``/``.
+    control plane that a request came through Envoy. ``stage_paths`` begin and end in ``/``. ``door_timeout_s`` must be
+    longer than any worker may take to start, because the door waits for it.
     """
 
     run: Path
@@ -84,6 +85,7 @@ class EnvoyPlan:
     stage_paths: tuple[str, ...] = ("/",)
     pools: tuple[str, ...] = ("127.64.0.0/10",)
     max_connections: int = 10_000
+    door_timeout_s: float = 120.0
 
     @property
     def control_plane_socket(self) -> Path:

@@ -34,12 +34,12 @@ def routes(plan: EnvoyPlan, site: Site) -> list[Json]:
     return [
         *(_app(name, limits, site) for name, limits in CLASSES.items()),
         _files(site),
-        {
-            "match": {"prefix": "/", "dynamic_metadata": [said(headers.TO, exact=headers.PAGE)]},
-            **_to_control_plane(plan, site),
-        },
+        *_to_control_plane(plan, site, {"prefix": "/", "dynamic_metadata": [said(headers.TO, exact=headers.PAGE)]}),
         _hidden(),
-        {"match": {"safe_regex": {"regex": own_paths(plan, site)}}, **_to_control_plane(plan, site), **_no_door()},
+        *(
+            {**route, **_no_door()}
+            for route in _to_control_plane(plan, site, {"safe_regex": {"regex": own_paths(plan, site)}})
+        ),
         {"match": {"prefix": "/"}, "direct_response": _text(503, "The server did not say where this address leads.")},
     ]
 
@@ -102,11 +102,19 @@ def _files(site: Site) -> Json:
     }
 
 
-def _to_control_plane(plan: EnvoyPlan, site: Site) -> Json:
-    return {
-        "route": {"cluster": CONTROL_PLANE, **UNLIMITED, "retry_policy": RETRY},
-        "request_headers_to_add": gateway_headers(plan, site.origin.value),
-    }
+def _to_control_plane(plan: EnvoyPlan, site: Site, match: Json) -> list[Json]:
+    """While it restarts a pooled connection may close just as a request is written to it. Reading is asked again, writing never."""
+    stated = gateway_headers(plan, site.origin.value)
+    reading = {"name": ":method", "string_match": {"safe_regex": {"regex": "GET|HEAD|OPTIONS"}}}
+    again = {**RETRY, "retry_on": RETRY["retry_on"] + ",reset"}
+    return [
+        {
+            "match": found,
+            "route": {"cluster": CONTROL_PLANE, **UNLIMITED, "retry_policy": retry},
+            "request_headers_to_add": stated,
+        }
+        for found, retry in (({**match, "headers": [reading]}, again), (match, RETRY))
+    ]
 
 
 def _hidden() -> Json:

@@ -24,6 +24,7 @@ from pilothouse.gateway.supervisor.process import Process
 
 LOOK_AT_LOGS_S = 5.0
 STOP_JOBS_S = 60.0
+EMPTYING_S = 0.3
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
@@ -118,9 +119,9 @@ class Supervisor:
     def _replace(self) -> None:
         now, running = time.monotonic(), self.control_plane.process
         if running is not None and self._listening is None and running.digest != self.plan.control_plane.digest:
-            self._listening = listening.bind(
-                Path(self.plan.socket)
-            )  # before the old one ends: callers wait in the new one
+            # New callers wait in the new socket; those that already wait in the old one are still answered.
+            self._listening = listening.bind(Path(self.plan.socket))
+            time.sleep(EMPTYING_S)
         self.control_plane.replace(self.plan.control_plane, now)
         self.envoy.replace(self.plan.envoy, now)
 
