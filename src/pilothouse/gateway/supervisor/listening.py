@@ -56,8 +56,12 @@ def take_back(process: Process) -> socket.socket | None:
     if number < 0:
         return None
     os.set_inheritable(number, False)
-    found = socket.socket(fileno=number)
-    if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and found.family == socket.AF_UNIX:
+    try:
+        found = socket.socket(fileno=number)
+    except OSError:  # a number that means something else there
+        os.close(number)
+        return None
+    if found.family == socket.AF_UNIX and found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         return found
     found.close()
     return None
