@@ -1,0 +1,221 @@
+"""Pages in a real Chromium, over real verbs: what only a browser shows (scripts, policy, following, keyboard, accessibility)."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from tests.factories.page_samples import samples
+from tests.factories.pages_app import PASSWORD, add_people, pages_app, publish
+
+from pilothouse.base import clock
+from pilothouse.content.models import Content
+from pilothouse.db import Database
+from pilothouse.tasks.models import Task, TaskLine
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]  # fmt: skip
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None or importlib.util.find_spec("playwright") is None:
+        pytest.skip("NOT EXERCISED: pages in a browser. Install chromium and playwright.")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield found
+        found.close()
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        yield f"http://localhost:{port}"
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture
+def app(sqlite_database: Database, tmp_path: Path) -> FastAPI:
+    app = pages_app(sqlite_database, tmp_path)
+    add_people(app)
+    return app
+
+
+@pytest.fixture
+def tab(app: FastAPI, browser: Any) -> Iterator[Any]:
+    """A page signed in as amara.okoye, which fails the test when anything breaks its policy or leaves the server."""
+    with served(app) as url:
+        context = browser.new_context(base_url=url, locale="en-GB", permissions=["clipboard-read", "clipboard-write"])
+        found = context.new_page()
+        complaints: list[str] = []
+        found.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        found.on("pageerror", lambda e: complaints.append(str(e)))
+        found.on(
+            "request", lambda r: None if r.url.startswith((url, "data:")) else complaints.append(f"left for {r.url}")
+        )
+        found.goto("/")
+        sign_in(found, "amara.okoye")
+        yield found
+        context.close()
+    assert [c for c in complaints if "status of 422" not in c and ":3940" not in c and "localhost:3940" not in c] == []
+
+
+def sign_in(tab: Any, name: str) -> None:
+    tab.fill("[name=username]", name)
+    tab.fill("[name=password]", PASSWORD)
+    tab.click("[data-automation='login-panel-submit']")
+    tab.wait_for_url(lambda url: "/__login__" not in url)
+
+
+def test_a_deploy_is_watched_from_home_without_reloading(app: FastAPI, tab: Any) -> None:
+    item = publish(app, "amara.okoye", "Mixing explorer", state="running")
+    tab.wait_for_selector("#now >> text=31 of 42 packages", timeout=8000)
+    with app.state.database.write() as tx:
+        task = tx.get(Task, item.task_id)
+        tx.add(TaskLine(task_id=task.id, number=2, text="Activated version 1"))
+        task.state, task.ended_at = "done", clock.now()
+    tab.wait_for_selector("#now .state.good", timeout=8000)
+    assert "1 live" in tab.inner_text("#now")
+
+
+def test_a_log_grows_at_its_end_and_stops_when_the_deploy_has_ended(app: FastAPI, tab: Any) -> None:
+    item = publish(app, "amara.okoye", "Mixing explorer", state="running")
+    tab.goto(f"/_/content/{item.guid}/log")
+    assert tab.locator(".log li time").count() == 2
+    with app.state.database.write() as tx:
+        for number in range(2, 60):
+            tx.add(TaskLine(task_id=item.task_id, number=number, text=f"line {number}"))
+    tab.wait_for_selector("text=line 59", timeout=8000)
+    assert tab.locator(".log li time").count() == 60
+    assert tab.evaluate(
+        "(() => { const l = document.querySelector('.log'); return l.scrollHeight - l.scrollTop - l.clientHeight < 60 })()"
+    )
+    with app.state.database.write() as tx:
+        task = tx.get(Task, item.task_id)
+        task.state, task.error = "failed", "No module named 'numpyy'."
+    tab.wait_for_selector(".log .end >> text=numpyy", timeout=8000)
+    assert tab.locator("[data-polls]").count() == 0
+
+
+def test_a_key_is_made_copied_and_revoked(tab: Any) -> None:
+    tab.goto("/_/account")
+    tab.fill("#key-name", "laptop")
+    tab.click("button:has-text('New key')")
+    tab.wait_for_selector("text=This is the only time")
+    command = tab.locator(".command code").nth(1).inner_text()
+    tab.locator(".command button").nth(1).click()
+    assert tab.evaluate("navigator.clipboard.readText()") == command
+    assert re.fullmatch(r"rsconnect add -s http://localhost:3939 -n dev -k \S{40,}", command)
+    tab.click("button:has-text('Revoke')")
+    tab.wait_for_selector("text=No keys yet")
+
+
+def test_access_changes_at_once_and_a_wrong_name_stays_in_its_field(app: FastAPI, tab: Any) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    tab.goto(f"/_/content/{item.guid}/access")
+    tab.check("input[value=logged_in]")
+    tab.wait_for_selector("text=Saved. It acts")
+    with app.state.database.read() as tx:
+        assert tx.query(Content).one().access_type == "logged_in"
+    tab.fill("#principal", "clara.fos")
+    tab.click("button:has-text('Add')")
+    tab.wait_for_selector("#principal-wrong")
+    assert tab.input_value("#principal") == "clara.fos"
+    tab.fill("#principal", "clara.voss")
+    tab.click("button:has-text('Add')")
+    tab.wait_for_selector("text=Clara Voss may open it.")
+    tab.select_option("#share-1", "editor")
+    tab.wait_for_selector("text=Saved.")
+    assert tab.input_value("#share-1") == "editor"
+
+
+def test_the_gallery_searches_while_one_types_and_the_address_says_so(app: FastAPI, tab: Any) -> None:
+    publish(app, "amara.okoye", "Plant monitor")
+    publish(app, "amara.okoye", "Mixing explorer")
+    tab.goto("/_/content")
+    tab.keyboard.press("/")
+    tab.keyboard.type("mixing")
+    tab.wait_for_selector("text=1 item")
+    assert "q=mixing" in tab.url and tab.locator(".item").count() == 1
+    tab.reload()
+    assert tab.locator(".item").count() == 1
+
+
+def test_places_are_one_key_away_and_the_theme_is_remembered(tab: Any) -> None:
+    tab.keyboard.press("g")
+    tab.keyboard.press("c")
+    tab.wait_for_url("**/_/content")
+    tab.goto("/_/account")
+    tab.click("[data-theme-choice=dark]")
+    tab.goto("/")
+    assert tab.get_attribute("html", "data-bs-theme") == "dark"
+
+
+def test_the_addresses_that_clients_print_lead_to_the_item(app: FastAPI, tab: Any) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    for fragment, path in (("", ""), ("/access", "/access"), ("/logs", "/log"), ("/draft/12", "/versions")):
+        tab.goto("about:blank")
+        tab.goto(f"/connect/#/apps/{item.guid}{fragment}")
+        tab.wait_for_url(f"**/_/content/{item.guid}{path}")
+
+
+def test_signing_out_leads_to_the_sign_in_and_the_way_back_is_closed(tab: Any) -> None:
+    tab.click("summary[aria-label^='Account of']")
+    tab.click("text=Sign out")
+    tab.wait_for_url("**/__login__")
+    tab.goto("/")
+    assert "/__login__" in tab.url
+
+
+def test_nothing_serious_stands_in_the_way_of_people_with_disabilities(browser: Any) -> None:
+    if importlib.util.find_spec("axe_playwright_python") is None:
+        pytest.skip("NOT EXERCISED: accessibility. Install axe-playwright-python.")
+    from axe_playwright_python.sync_playwright import Axe
+    from scripts.screens import gallery_of_samples
+
+    found = []
+    with served(gallery_of_samples()) as url:
+        for scheme in ("light", "dark"):
+            tab = browser.new_page(color_scheme=scheme, viewport={"width": 1280, "height": 800}, bypass_csp=True)
+            for sample in [s for s in samples() if "overfull" not in s.name]:
+                tab.goto(f"{url}/sample/{sample.name}")
+                serious = [v for v in Axe().run(tab).response["violations"] if v["impact"] in ("serious", "critical")]
+                found.extend(f"{sample.name} {scheme}: {v['id']} {v['nodes'][0]['html'][:160]}" for v in serious)
+            tab.close()
+    assert found == []
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_no_page_is_wider_than_its_window(browser: Any, width: int) -> None:
+    from scripts.screens import gallery_of_samples
+
+    beyond = {}
+    with served(gallery_of_samples()) as url:
+        tab = browser.new_page(viewport={"width": width, "height": 800})
+        for sample in samples():
+            tab.goto(f"{url}/sample/{sample.name}")
+            beyond[sample.name] = tab.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+        tab.close()
+    assert {name: pixels for name, pixels in beyond.items() if pixels > 0} == {}
