@@ -97,6 +97,7 @@ class Script:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     script: Script
 
     def log_message(self, *args: object) -> None:

@@ -13,6 +13,7 @@ from pilothouse.gateway import headers
 from pilothouse.gateway.envoy import EnvoyPlan, Listener, Origin, Site, config, dashboard
 from pilothouse.gateway.envoy.accesslog import FIELDS
 from pilothouse.gateway.envoy.config import pools, script
+from pilothouse.gateway.envoy.plan import AddressInvalid
 from pilothouse.gateway.envoy.replies import FAILURES, page, sentence
 from pilothouse.gateway.envoy.routes import own_paths
 
@@ -182,6 +183,11 @@ def test_pages_of_failures_are_whole_and_escape_envoys_percent_sign(failure: Any
     assert "100 %% &lt;b&gt;" in text
     assert "{" not in text.partition("<style>")[0]
     assert json.loads(sentence(failure))["error"].startswith(failure.title)
+
+
+def test_a_name_instead_of_an_address_is_refused_with_the_setting_to_change() -> None:
+    with pytest.raises(AddressInvalid, match=r"server\.host .* “localhost” now"):
+        replace(PLAN, bind="localhost")
 
 
 def test_an_address_for_all_of_ipv6_takes_ipv4_too(one_site: EnvoyPlan) -> None:

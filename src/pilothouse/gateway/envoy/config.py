@@ -16,8 +16,10 @@ from pilothouse.gateway.envoy.replies import local_replies
 from pilothouse.gateway.envoy.routes import APPS, CONTROL_PLANE, RETRY, gateway_headers, routes, unknown_host
 
 FILES = "/.ph-f/"
-#: Longer than any pause of a frozen job may be remembered: after it Envoy dials anew (a pooled connection would reset).
+#: A job is frozen 5 s after its last answer at the soonest. By then no connection is left that would be reset at its thaw.
 JOB_IDLE = "3s"
+#: Shorter than the control plane keeps a silent connection: else it might close one just as we use it.
+CONTROL_PLANE_IDLE = "60s"
 #: The paths of many stages make one long expression; Envoy's own limit is meant for expressions from outside.
 REGEX_LIMIT = "re2.max_program_size.error_level"
 
@@ -174,28 +176,33 @@ def pools(plan: EnvoyPlan) -> str:
 def _control_plane(plan: EnvoyPlan) -> Json:
     endpoint = {"endpoint": {"address": {"pipe": {"path": str(plan.control_plane_socket)}}}}
     assignment = {"cluster_name": CONTROL_PLANE, "endpoints": [{"lb_endpoints": [endpoint]}]}
-    return {"name": CONTROL_PLANE, "type": "STATIC", "load_assignment": assignment, **_limits(4096)}
+    return {
+        "name": CONTROL_PLANE,
+        "type": "STATIC",
+        "load_assignment": assignment,
+        "typed_extension_protocol_options": _http1(CONTROL_PLANE_IDLE),
+        **_limits(4096),
+    }
 
 
 def _apps() -> Json:
     """Dials the address that the door said, and nothing else."""
-    options = typed_options()
     return {
         "name": APPS,
         "type": "ORIGINAL_DST",
         "lb_policy": "CLUSTER_PROVIDED",
         "original_dst_lb_config": {"metadata_key": {"key": AUTHZ, "path": [{"key": headers.ADDRESS}]}},
-        "typed_extension_protocol_options": options,
+        "typed_extension_protocol_options": _http1(JOB_IDLE),
         **_limits(65_536),
     }
 
 
-def typed_options() -> Json:
-    """HTTP/1.1 to jobs, on connections that are given up before a job may be frozen."""
-    kind = "upstreams.http.v3.HttpProtocolOptions"
+def _http1(idle: str) -> Json:
+    """HTTP/1.1 on connections that are given up after ``idle``."""
     http1: Json = {"http_protocol_options": {}}
-    options = blocks.typed(kind, common_http_protocol_options={"idle_timeout": JOB_IDLE}, explicit_http_config=http1)
-    return {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": options}
+    kind = "upstreams.http.v3.HttpProtocolOptions"
+    options = blocks.typed(kind, common_http_protocol_options={"idle_timeout": idle}, explicit_http_config=http1)
+    return {f"envoy.extensions.{kind}": options}
 
 
 def _limits(size: int) -> Json:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+from pilothouse.base.errors import Invalid
 
 #: First path segments that the control plane answers itself on the dashboard, below each stage's path.
 #: ``content`` and ``s`` are reserved too, but lead to jobs, so the door is asked.
@@ -26,6 +29,12 @@ OWN_SEGMENTS = (
     "favicon.ico",
     "robots.txt",
 )
+
+
+class AddressInvalid(Invalid):
+    """The gateway listens on an IP address, not on a name. Set server.host to one, for example 0.0.0.0 for all."""
+
+    code = "gateway/address-invalid"
 
 
 class Origin(StrEnum):
@@ -73,7 +82,7 @@ class EnvoyPlan:
     ``run`` holds the sockets (``cp.sock``, Envoy's admin socket). ``files`` names the only folders that files are sent
     from. ``pools`` are the networks in which jobs listen; Envoy dials nothing else. ``door_secret`` proves to the
     control plane that a request came through Envoy. ``stage_paths`` begin and end in ``/``. ``door_timeout_s`` must be
-    longer than any worker may take to start, because the door waits for it.
+    longer than any worker may take to start, because the door waits for it. Raises `AddressInvalid`.
     """
 
     run: Path
@@ -86,6 +95,12 @@ class EnvoyPlan:
     pools: tuple[str, ...] = ("127.64.0.0/10",)
     max_connections: int = 10_000
     door_timeout_s: float = 120.0
+
+    def __post_init__(self) -> None:
+        try:
+            ipaddress.ip_address(self.bind)
+        except ValueError:
+            raise AddressInvalid(f"{AddressInvalid()} It is “{self.bind}” now.") from None
 
     @property
     def control_plane_socket(self) -> Path:
