@@ -97,7 +97,6 @@ class Script:
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
     script: Script
 
     def log_message(self, *args: object) -> None:
@@ -150,6 +149,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 class _Tcp(socketserver.ThreadingMixIn, socketserver.TCPServer):
     daemon_threads, allow_reuse_address, request_queue_size = True, True, 128
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection, address
 
 
 class _Unix(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
