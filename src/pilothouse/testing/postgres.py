@@ -16,9 +16,10 @@ from typing import Any
 import psycopg
 
 USER = "pilothouse"
+#: Safe against the death of the server's processes (``synchronous_commit`` stays on), not against that of the machine.
 QUICK = (
-    "fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
-    "max_wal_size=64MB", "listen_addresses=", "max_connections=60",
+    "fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
+    "max_wal_size=64MB", "dynamic_shared_memory_type=mmap", "listen_addresses=", "max_connections=60",
 )  # fmt: skip
 ROOM_BYTES = 1024**3
 WAIT_S = 30.0
