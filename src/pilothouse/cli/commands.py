@@ -14,6 +14,7 @@ program = typer.Typer(
 )
 program.command()(serve.serve)
 program.command(hidden=True)(serve.worker)
+program.command(hidden=True)(serve.stop_jobs)
 program.command()(maintenance.migrate)
 program.command()(maintenance.doctor)
 program.add_typer(users.commands, name="user", help="People who may sign in.")

@@ -1,25 +1,50 @@
-"""What the protocol's doors take from a request: the caller, the stage, and the house's engines."""
+"""What the protocol's doors need besides the caller: the settings, the engines, the stage's address."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from pilothouse.base.access import Principal
-from pilothouse.base.errors import NotAuthenticated
-from pilothouse.content.service import ContentService
 from pilothouse.db import Database
-from pilothouse.identity.service import IdentityService
-from pilothouse.runtimes.contract import Runtime
+from pilothouse.db.secrets import Secrets
+from pilothouse.identity.contract import Rules
+from pilothouse.launcher.contract import Launcher
+from pilothouse.runtimes.contract import Restorer, Runtime
 from pilothouse.settings import Loaded
 from pilothouse.stages import StageRef
+from pilothouse.storage.contract import BlobStore
 
 
 @dataclass(frozen=True)
 class Wire:
-    """Everything the protocol needs, handed in by ``app.py``."""
+    """Handed in by ``app.py``. ``public_url`` gives a stage's base URL; ``is_https`` rules how cookies are set."""
 
     loaded: Loaded
     database: Database
+    secrets: Secrets
+    blobs: BlobStore
+    launcher: Launcher
+    restorer: Restorer
+    runtimes: Callable[[], list[Runtime]]
+    public_url: Callable[[int], str]
+    rules: Rules
+    xsrf_key: bytes
+    login_cookie: str
+    bootstrap_secret: bytes | None
+    hostname: str
+    is_https: bool
+
+
+def wire(request: Request) -> Wire:
+    return cast(Wire, request.app.state.wire)
+
+
+def stage(request: Request) -> StageRef:
+    return cast(StageRef, request.state.stage)
+
+
+WireOf = Annotated[Wire, Depends(wire)]
+StageOf = Annotated[StageRef, Depends(stage)]

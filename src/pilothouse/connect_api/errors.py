@@ -65,7 +65,7 @@ def answer(error: PilothouseError) -> JSONResponse:
 
 def install(app: FastAPI) -> None:
     """Make every failure of ``app``, foreseen or not, leave it in the wire's shape."""
-    app.add_exception_handler(PilothouseError, lambda request, error: answer(error))  # type: ignore[arg-type]
+    app.add_exception_handler(PilothouseError, lambda request, error: answer(error))
     app.add_exception_handler(HTTPException, _routing)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _validation)  # type: ignore[arg-type]
     app.add_exception_handler(Exception, _unforeseen)

@@ -6,7 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from pilothouse.connect_api.context import SignedIn, WireOf
+from pilothouse.asgi.context import SignedIn
+from pilothouse.connect_api.context import WireOf
 from pilothouse.connect_api.errors import NoEndpoint
 
 router = APIRouter()

@@ -84,7 +84,7 @@ class _Asking:
 class Door:
     """``owners`` are asked in order whose a path is; ``files`` names the folders that files are sent from (as Envoy knows them)."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a decision depends on
         self,
         *,
         secret: str,
@@ -168,8 +168,7 @@ class Door:
             return _json(403, 19, "You may not open this content. Ask its owner for access.")
         if asking.asked.is_websocket or not asking.is_browser or asking.method not in ("GET", "HEAD"):
             return _json(401, 30, "Sign in, or send a valid API key.")
-        back = self._origins.content(asking.host) if asking.headers.get(h.ORIGIN) == "content" else ""
-        sign_in = f"{self._origins.dashboard(asking.host)}{asking.stage.path}__login__?url={quote(back + asking.url, safe='')}"
+        sign_in = f"{self._origins.dashboard(asking.host)}{asking.stage.path}__login__?url={quote(asking.url, safe='')}"
         return _redirect(302, sign_in)
 
     def _nowhere(self, asking: _Asking) -> Answer:

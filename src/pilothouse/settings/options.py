@@ -34,6 +34,8 @@ class Server(Section):
     """Port of interactive sessions. Default: `port` + 2."""
     content_host: str | None = None
     """A host name of its own for content, instead of the content port."""
+    session_host: str | None = None
+    """A host name of its own for sessions, instead of the session port."""
     hosts: list[str] = []
     """Further host names that requests may carry. Others get 421. `localhost`, loopback and the machine's name are known."""
     single_origin: bool = False

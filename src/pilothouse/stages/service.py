@@ -18,7 +18,7 @@ def sync(tx: Tx, options: Sequence[StageOption]) -> None:
 
     Raises `StagesInvalid` for reserved or clashing paths.
     """
-    paths = [_path(option, position) for position, option in enumerate(options)]
+    paths = stage_paths(options)
     _check(options, paths)
     rows = {row.key: row for row in tx.scalars(select(Stage))}
     for position, (option, path) in enumerate(zip(options, paths, strict=True)):
@@ -35,6 +35,11 @@ def sync(tx: Tx, options: Sequence[StageOption]) -> None:
         )
     for row in rows.values():
         row.retired_at = row.retired_at or clock.now()
+
+
+def stage_paths(options: Sequence[StageOption]) -> tuple[str, ...]:
+    """The URL prefix of each stage, beginning and ending in ``/``."""
+    return tuple(_path(option, position) for position, option in enumerate(options))
 
 
 class Stages:

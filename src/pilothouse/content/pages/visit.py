@@ -10,7 +10,7 @@ from urllib.parse import quote
 from fastapi import Depends, Request, Response
 
 from pilothouse.asgi.context import Db, SignedIn, Stage
-from pilothouse.asgi.rendering import frame, page, server_url
+from pilothouse.asgi.rendering import content_origin, frame, page, server_url
 from pilothouse.base.access import Permission, Principal, may
 from pilothouse.base.errors import Conflict, Invalid, NotFound
 from pilothouse.content import service
@@ -104,8 +104,7 @@ class Visit:
         )
 
     def _frame_address(self, content: Content) -> str:
-        origin = getattr(self.request.app.state, "content_origin", "")
-        return f"{origin}{self.stage.path}content/{content.guid}/"
+        return f"{content_origin(self.request)}{self.stage.path}content/{content.guid}/"
 
 
 def _trouble(stands: reading.Standing) -> str:

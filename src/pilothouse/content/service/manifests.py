@@ -40,10 +40,8 @@ def parse_manifest(document: Any) -> Manifest:
             "The manifest.json names no appmode in its metadata. Deploy with a publishing client, which writes it."
         )
     metadata = _object(metadata, "metadata")
-    python = document.get("python") if isinstance(document.get("python"), Mapping) else {}
-    manager = python.get("package_manager") if isinstance(python.get("package_manager"), Mapping) else {}
-    wanted = document.get("environment") if isinstance(document.get("environment"), Mapping) else {}
-    wanted_python = wanted.get("python") if isinstance(wanted.get("python"), Mapping) else {}
+    python, wanted = _section(document, "python"), _section(document, "environment")
+    manager, wanted_python = _section(python, "package_manager"), _section(wanted, "python")
     return Manifest(
         app_mode=app_mode,
         entrypoint=_text(metadata, "entrypoint"),
@@ -73,6 +71,11 @@ def _object(value: Any, what: str) -> Mapping[str, Any]:
             f"The {what} of the bundle is not an object. Deploy with a publishing client, which writes it."
         )
     return value
+
+
+def _section(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = value.get(name)
+    return found if isinstance(found, Mapping) else {}
 
 
 def _text(value: Mapping[str, Any], name: str) -> str:

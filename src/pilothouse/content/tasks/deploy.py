@@ -161,8 +161,8 @@ class _Deploy:
             drain_others(tx, content, bundle.id)
             actor = Principal(self.run.actor_id, None) if self.run.actor_id else SYSTEM
             subject = ResourceRef("content", content.id)
-            facts = {"before": {"bundle_id": before}, "after": {"bundle_id": bundle.id}}
-            record(tx, actor, "content:content:activated", subject, stage_id=content.stage_id, **facts)
+            old, new = {"bundle_id": before}, {"bundle_id": bundle.id}
+            record(tx, actor, "content:content:activated", subject, stage_id=content.stage_id, before=old, after=new)
         return {}
 
     def rows(self, tx: Tx) -> tuple[Content, Bundle]:

@@ -1,0 +1,210 @@
+"""The control plane: one process with the front, the queue, the reconciler, the usage reader and the sealer."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from urllib.parse import urlsplit
+
+import structlog
+import uvicorn
+
+from pilothouse.app.dashboard import content_origin, dashboard
+from pilothouse.app.front import Front
+from pilothouse.app.house import House, bootstrap_secret, build
+from pilothouse.asgi.texts import chosen_language
+from pilothouse.audit.service import seal
+from pilothouse.connect_api.application import application
+from pilothouse.connect_api.context import Wire
+from pilothouse.content.service.routes import ContentRoutes
+from pilothouse.content.service.workers import wanted_worker
+from pilothouse.content.tasks import Reconciler, deploy_task, start_task
+from pilothouse.content.tasks.reconcile import Activity
+from pilothouse.content.tasks.rouse import Rouser
+from pilothouse.db import DatabaseDown
+from pilothouse.db.schema import check
+from pilothouse.gateway.door import Door, Origins
+from pilothouse.gateway.pages import Pages, PageTexts
+from pilothouse.gateway.serving import door_secret
+from pilothouse.gateway.usage import UsageReader
+from pilothouse.settings import Loaded
+from pilothouse.stages import sync
+from pilothouse.tasks import Queue, Recurring, Run
+from pilothouse.tasks.retention import sweep
+from pilothouse.web import states
+
+log = structlog.get_logger(__name__)
+SWEEP = "system.sweep"
+
+
+def run(loaded: Loaded, *, fd: int) -> None:
+    """Serve on the listening socket ``fd`` until SIGTERM. Jobs go on afterwards."""
+    house = build(loaded)
+    check(house.database)
+    with house.database.write() as tx:
+        sync(tx, loaded.settings.stages)
+    plane = ControlPlane(house)
+    plane.start()
+    config = uvicorn.Config(
+        plane.front, fd=fd, http="httptools", loop="uvloop", ws="none", lifespan="off", access_log=False, log_config=None,
+        proxy_headers=False, server_header=False, timeout_keep_alive=75, backlog=2048,
+    )  # fmt: skip
+    try:
+        uvicorn.Server(config).run()
+    finally:
+        plane.stop()
+
+
+class ControlPlane:
+    """Everything that runs in the process; ``front`` is its ASGI application."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.usage = UsageReader(house.database, house.access_log)
+        self.reconciler = Reconciler(house.engines, self._activity)
+        tasks = house.loaded.settings.tasks
+        self.queue = Queue(
+            house.database,
+            {
+                "content.deploy": deploy_task(house.engines),
+                "content.start_worker": start_task(house.engines),
+                SWEEP: self._sweep,
+            },
+            limits={"builds": tasks.builds, "starts": tasks.starts, "system": 1},
+            replica=house.installation,
+            recurring=[Recurring("sweep", SWEEP, timedelta(hours=1))],
+        )
+        self.front = self._front()
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(
+                target=self._each,
+                args=(1.0, partial(seal, house.database, house.audit_key, house.audit_sink)),
+                daemon=True,
+            ),
+            threading.Thread(target=self._each, args=(30.0, house.resolver.flush_uses), daemon=True),
+        ]
+
+    def start(self) -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self.queue.start()
+        self.reconciler.start()
+        self.usage.start()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Hand running tasks back and write what is left; jobs go on."""
+        self._stopping.set()
+        self.reconciler.stop()
+        self.usage.stop()
+        self.queue.stop()
+        for last in (
+            self.house.resolver.flush_uses,
+            partial(seal, self.house.database, self.house.audit_key, self.house.audit_sink),
+        ):
+            try:
+                last()
+            except DatabaseDown:
+                log.warning("the database is away at the end; the rest is written at the next start")
+
+    def _each(self, seconds: float, work: Callable[[], object]) -> None:
+        while not self._stopping.wait(seconds):
+            try:
+                work()
+            except DatabaseDown:
+                continue
+            except Exception as error:
+                log.error("background work failed", exc_info=error)
+
+    def _activity(self, job_key: str) -> Activity:
+        busy = self.usage.busy(job_key)
+        return Activity(len(busy.sockets), busy.last)
+
+    def _sweep(self, run: Run) -> None:
+        sweep(self.house.database, older_than=self.house.loaded.settings.tasks.retention)
+
+    def _front(self) -> Front:
+        house = self.house
+        pages = Pages(_texts())
+        return Front(
+            secret=door_secret(house.loaded.home / "keys"),
+            stages=house.stages,
+            resolver=house.resolver,
+            xsrf_key=house.xsrf_key,
+            door=self._door(pages),
+            pages=pages,
+            protocol=application(_wire(house)),
+            dashboard=dashboard(house),
+        )
+
+    def _door(self, pages: Pages) -> Door:
+        house = self.house
+        routes = ContentRoutes(
+            house.database,
+            house.watch,
+            folder=house.engines.folder,
+            rouse=Rouser(house.engines, partial(wanted_worker, house.database)).rouse,
+            public_url=house.public_url,
+            init_timeout_s=house.loaded.settings.content.init_timeout.total_seconds(),
+        )
+        return Door(
+            secret=door_secret(house.loaded.home / "keys"),
+            resolver=house.resolver,
+            stages=house.stages,
+            owners=[routes],
+            origins=origins(house),
+            files={"apps": (house.loaded.home / "apps").resolve()},
+            pages=pages,
+        )
+
+
+def origins(house: House) -> Origins:
+    """Addresses as the visitor sees them: with real names, those; else the host name the visitor used, on our ports."""
+    loaded = house.loaded
+    fixed = loaded.settings.server.public_url is not None
+    dashboard_url, content_url = loaded.public_url, content_origin(house)
+
+    def on_port(host: str, port: int) -> str:
+        return f"http://{host.rsplit(':', 1)[0] if not host.endswith(']') else host}:{port}"
+
+    return Origins(
+        dashboard=lambda host: dashboard_url if fixed else on_port(host, loaded.port),
+        content=lambda host: content_url if fixed else on_port(host, loaded.content_port),
+        is_single=loaded.settings.server.single_origin,
+    )
+
+
+def _texts() -> PageTexts:
+    return PageTexts(
+        starting=lambda title, language: states.starting(title, language=language),
+        failed=lambda title, reason, log_url, language: states.failed(
+            title, reason=reason, log_url=log_url, language=language
+        ),
+        not_found=lambda language: states.not_found(language=language),
+        denied=lambda language: states.denied(language=language),
+        headers=states.HEADERS,
+        language=chosen_language,
+    )
+
+
+def _wire(house: House) -> Wire:
+    return Wire(
+        loaded=house.loaded,
+        database=house.database,
+        secrets=house.secrets,
+        blobs=house.blobs,
+        launcher=house.launcher,
+        restorer=house.restorer,
+        runtimes=house.runtimes,
+        public_url=house.public_url,
+        rules=house.rules,
+        xsrf_key=house.xsrf_key,
+        login_cookie=house.resolver.cookie,
+        bootstrap_secret=bootstrap_secret(house.loaded),
+        hostname=urlsplit(house.loaded.public_url).hostname or "localhost",
+        is_https=house.is_https,
+    )

@@ -1,0 +1,121 @@
+"""The dashboard and our own API as one FastAPI application."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy import select
+from starlette.exceptions import HTTPException
+
+from pilothouse.app.house import House
+from pilothouse.asgi import problems, static_files
+from pilothouse.audit import api as audit_api
+from pilothouse.audit import pages as audit_pages
+from pilothouse.base.errors import Invalid, PilothouseError
+from pilothouse.content import pages as content_pages
+from pilothouse.db import Tx
+from pilothouse.identity import api as identity_api
+from pilothouse.identity import pages as identity_pages
+from pilothouse.identity.models import User
+from pilothouse.identity.service import find_user
+from pilothouse.web import pages as web_pages
+from pilothouse.web import refusals
+
+
+class FormInvalid(Invalid):
+    """The form is not complete. Go back and fill it in."""
+
+    code = "app/form-invalid"
+
+
+def dashboard(house: House) -> FastAPI:
+    """Pages and ``/api/v1``. Errors are problems below ``/api`` and pages elsewhere: chosen by path, never by Accept."""
+    app = FastAPI(
+        title="Pilothouse", version="1", openapi_url="/api/v1/openapi.json", docs_url=None, redoc_url=None, redirect_slashes=False,
+        description="The API of a Pilothouse installation. Errors are RFC 9457 problems.",
+    )  # fmt: skip
+    state = app.state
+    state.database, state.loaded, state.launcher, state.blobs = (
+        house.database,
+        house.loaded,
+        house.launcher,
+        house.blobs,
+    )
+    state.stages, state.secrets, state.resolver, state.xsrf_key = (
+        house.stages,
+        house.secrets,
+        house.resolver,
+        house.xsrf_key,
+    )
+    state.identity_rules, state.people = house.rules, audit_pages.People(_names, _find)
+    state.content_origin = content_origin(house)
+    for part in (static_files, identity_api, audit_api, identity_pages, content_pages, audit_pages, web_pages):
+        app.include_router(part.router)
+    _errors(app)
+    return app
+
+
+def content_origin(house: House) -> str:
+    """The origin of published content as the dashboard's own policy names it."""
+    from urllib.parse import urlsplit
+
+    server, public = house.loaded.settings.server, urlsplit(house.loaded.public_url)
+    if server.single_origin:
+        return house.loaded.public_url
+    if server.content_host:
+        return f"{public.scheme}://{server.content_host}"
+    return f"{public.scheme}://{public.hostname}:{house.loaded.content_port}"
+
+
+def _errors(app: FastAPI) -> None:
+    problems.install(app)
+    api = {
+        kind: app.exception_handlers[kind]
+        for kind in (PilothouseError, HTTPException, RequestValidationError, Exception)
+    }
+
+    async def ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, PilothouseError)
+        if _is_api(request):
+            return await _call(api[PilothouseError], request, error)
+        return refusals.refusal(request, error)
+
+    async def routing(request: Request, error: Exception) -> Response:
+        return await _call(api[HTTPException], request, error) if _is_api(request) else refusals.not_found(request)
+
+    async def validation(request: Request, error: Exception) -> Response:
+        if _is_api(request):
+            return await _call(api[RequestValidationError], request, error)
+        return refusals.refusal(request, FormInvalid())
+
+    async def mistake(request: Request, error: Exception) -> Response:
+        return await _call(api[Exception], request, error) if _is_api(request) else refusals.mistake(request, error)
+
+    for kind, handler in (
+        (PilothouseError, ours),
+        (HTTPException, routing),
+        (RequestValidationError, validation),
+        (Exception, mistake),
+    ):
+        app.add_exception_handler(kind, handler)
+
+
+async def _call(handler: object, request: Request, error: Exception) -> Response:
+    found = handler(request, error)  # type: ignore[operator]
+    return found if isinstance(found, Response) else await found
+
+
+def _is_api(request: Request) -> bool:
+    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    return path.startswith("/api/") or path == "/api"
+
+
+def _names(tx: Tx, ids: Sequence[int]) -> Mapping[int, str]:
+    return dict(tx.execute(select(User.id, User.username).where(User.id.in_(set(ids)))).tuples().all())
+
+
+def _find(tx: Tx, username: str) -> int | None:
+    user = find_user(tx, username)
+    return user.id if user else None

@@ -1,0 +1,113 @@
+"""What works here, what is weak, what is broken; each with the remedy. For ``pilothouse doctor``."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from pilothouse.app.house import bootstrap_secret
+from pilothouse.base.errors import PilothouseError
+from pilothouse.db import Database
+from pilothouse.db.schema import check
+from pilothouse.gateway.envoy.binary import find
+from pilothouse.launcher.backends.local import LocalLauncher, LocalOptions
+from pilothouse.runtimes.discover import discover
+from pilothouse.settings import Loaded
+
+LOW_DISK = 2 * 1024**3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``good``: nothing to do. ``weak``: it works, less safely or less well. ``broken``: the server can't run so."""
+
+    state: Literal["good", "weak", "broken"]
+    what: str
+    finding: str
+
+
+def examine(loaded: Loaded) -> list[Finding]:
+    """All findings, in the order an administrator would look."""
+    parts = (_machine, _home, _database, _gateway, _runtimes, _jobs, _settings)
+    return [finding for part in parts for finding in _guarded(part, loaded)]
+
+
+def _guarded(part: Callable[[Loaded], Iterator[Finding]], loaded: Loaded) -> list[Finding]:
+    try:
+        return list(part(loaded))
+    except (PilothouseError, OSError) as error:
+        return [Finding("broken", part.__name__.strip("_"), str(error))]
+
+
+def _machine(loaded: Loaded) -> Iterator[Finding]:
+    fits = platform.system() == "Linux" and platform.machine() in ("x86_64", "aarch64")
+    yield Finding(
+        "good" if fits else "broken", "machine", f"{platform.system()} on {platform.machine()}, {os.cpu_count()} cores"
+    )
+
+
+def _home(loaded: Loaded) -> Iterator[Finding]:
+    if not loaded.home.exists():
+        yield Finding("weak", "home", f"{loaded.home} does not exist yet; `pilothouse serve` makes it.")
+        return
+    free = shutil.disk_usage(loaded.home).free
+    yield Finding("good" if free > LOW_DISK else "weak", "home", f"{loaded.home}, {free / 1024**3:.0f} GB free")
+
+
+def _database(loaded: Loaded) -> Iterator[Finding]:
+    database = Database(loaded.db_url)
+    name = "SQLite" if database.is_sqlite else "PostgreSQL"
+    if database.is_sqlite and not (loaded.home / "db" / "pilothouse.sqlite").exists():
+        yield Finding("good", "database", f"{name}; it is made at the first start.")
+        return
+    check(database)
+    yield Finding("good", "database", f"{name}, schema up to date")
+    if database.is_sqlite:
+        yield Finding("good", "database", "One server only; several servers need PostgreSQL.")
+
+
+def _gateway(loaded: Loaded) -> Iterator[Finding]:
+    options = loaded.settings.gateway
+    binary = find(options.envoy_path, sha256=options.envoy_sha256)
+    yield Finding("good", "gateway", f"Envoy, checksum {binary.sha256[:12]}… is known")
+
+
+def _runtimes(loaded: Loaded) -> Iterator[Finding]:
+    for_uid = loaded.settings.launcher.uid_base if os.geteuid() == 0 else None
+    found = discover(loaded.settings.runtimes.python, for_uid=for_uid)
+    versions = ", ".join(r.version for r in found)
+    sentence = (
+        f"Python {versions}"
+        if found
+        else "No Python that content can use. Install one for all users, for example in /usr."
+    )
+    yield Finding("good" if found else "broken", "runtimes", sentence)
+
+
+def _jobs(loaded: Loaded) -> Iterator[Finding]:
+    options = loaded.settings.launcher
+    able = LocalLauncher(LocalOptions(loaded.home / "jobs", sandbox=options.sandbox)).capabilities()
+    for sentence in able.facts:
+        yield Finding("good", "jobs", sentence)
+    for sentence in able.weak:
+        yield Finding("weak", "jobs", sentence)
+
+
+def _settings(loaded: Loaded) -> Iterator[Finding]:
+    bootstrap_secret(loaded)
+    server = loaded.settings.server
+    if server.single_origin:
+        yield Finding(
+            "weak", "origins", "server.single_origin is on: published code can act as the person who opens it."
+        )
+    if not loaded.public_url.startswith("https:") and server.host not in ("127.0.0.1", "localhost", "::1"):
+        yield Finding(
+            "weak",
+            "origins",
+            "People reach this server without TLS. Put it behind a TLS proxy and set server.public_url.",
+        )
+    yield Finding("good", "settings", f"valid; read from {loaded.file or 'defaults'}")

@@ -1,0 +1,145 @@
+"""The first thing a request meets: did it come through the gateway, which stage, who, and may a cookie do this (SECURITY 2, 9)."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from pilothouse.asgi import xsrf
+from pilothouse.base.access import ANONYMOUS, Principal
+from pilothouse.base.errors import NotAuthenticated
+from pilothouse.gateway import headers as h
+from pilothouse.identity.service import Resolver
+from pilothouse.stages import Stages
+
+App = Callable[[Any, Any, Any], Awaitable[None]]
+FORM = "application/x-www-form-urlencoded"
+FORM_LIMIT = 256 * 1024
+#: Unsafe requests that come before a login; they check the origin themselves.
+BEFORE_LOGIN = frozenset({"/__login__", "/__api__/__login__"})
+
+
+class Front:
+    """Routes to the door, the page application, the protocol and the dashboard."""
+
+    def __init__(  # noqa: PLR0913 - what it leads to
+        self, *, secret: str, stages: Stages, resolver: Resolver, xsrf_key: bytes, door: App, pages: App, protocol: App, dashboard: App
+    ) -> None:  # fmt: skip
+        self._secret, self._stages, self._resolver, self._xsrf_key = secret.encode(), stages, resolver, xsrf_key
+        self._door, self._pages, self._protocol, self._dashboard = door, pages, protocol, dashboard
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await _close(scope, receive, send)
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        path = scope["path"]
+        if path.startswith(h.DOOR_PREFIX):
+            await self._door(scope, receive, send)
+            return
+        is_ours = hmac.compare_digest(headers.get(h.SECRET, "").encode(), self._secret)
+        if path == "/__ping__":
+            await _json(send, 200, {})
+        elif not is_ours:
+            await _json(send, 421, {"code": 101, "error": "Requests come through the gateway only.", "payload": None})
+        elif path.startswith(h.PAGE_PREFIX):
+            await self._pages(scope, receive, send)
+        else:
+            await self._dashboard_origin(scope, receive, send, headers)
+
+    async def _dashboard_origin(
+        self, scope: MutableMapping[str, Any], receive: Any, send: Any, headers: dict[str, str]
+    ) -> None:
+        stage, rest = self._stages.resolve(headers.get("host", ""), scope["path"])
+        is_protocol = rest == "/__api__" or rest.startswith("/__api__/")
+        try:
+            principal = (
+                ANONYMOUS
+                if "connect-bootstrap" in headers.get("authorization", "").lower()
+                else self._resolver.resolve(headers)
+            )
+        except NotAuthenticated as error:
+            await _refuse(send, 401, 30, str(error), is_protocol=is_protocol)
+            return
+        if principal.login is not None and rest not in BEFORE_LOGIN:
+            try:
+                receive = await self._checked(scope, receive, headers, principal)
+            except xsrf.ForeignRequest as error:
+                await _refuse(send, 403, 22, str(error), is_protocol=is_protocol)
+                return
+        root = stage.path.rstrip("/")
+        state = dict(
+            scope.get("state") or {},
+            principal=principal,
+            stage=stage,
+            client=headers.get(h.CLIENT, ""),
+            xsrf=self._token(principal),
+        )
+        inner = {**scope, "state": state, "root_path": root + ("/__api__" if is_protocol else "")}
+        await (self._protocol if is_protocol else self._dashboard)(inner, receive, send)
+
+    def _token(self, principal: Principal) -> str:
+        return xsrf.token(self._xsrf_key, principal.login) if principal.login else ""
+
+    async def _checked(
+        self, scope: MutableMapping[str, Any], receive: Any, headers: dict[str, str], principal: Principal
+    ) -> Any:
+        """Raise `ForeignRequest` for an unsafe request without our token. A form's body is read for it and given on."""
+        if scope["method"] in xsrf.SAFE:
+            return receive
+        given = headers.get(xsrf.HEADER)
+        if given is None and headers.get("content-type", "").startswith(FORM):
+            body = await _body(receive)
+            given = parse_qs(body.decode("latin-1")).get(xsrf.FIELD, [None])[0]
+            receive = _replay(body, receive)
+        own = {f"{scheme}://{headers.get('host', '')}" for scheme in ("http", "https")}
+        xsrf.check(
+            scope["method"], origin=headers.get("origin"), own_origins=own, given=given, expected=self._token(principal)
+        )
+        return receive
+
+
+async def _body(receive: Any) -> bytes:
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return b""
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if not message.get("more_body") or size > FORM_LIMIT:
+            return b"".join(parts)
+
+
+def _replay(body: bytes, receive: Any) -> Any:
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Any:
+        return messages.pop() if messages else await receive()
+
+    return again
+
+
+async def _close(scope: Any, receive: Any, send: Any) -> None:
+    """WebSockets lead to jobs, never to us. The lifespan is the server's own business."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})
+
+
+async def _refuse(send: Any, status: int, code: int, sentence: str, *, is_protocol: bool) -> None:
+    if is_protocol:
+        await _json(send, status, {"code": code, "error": sentence, "payload": None})
+    else:
+        document = {"type": "about:blank", "title": "Refused", "status": status, "detail": sentence}
+        await _json(send, status, document, content_type="application/problem+json")
+
+
+async def _json(send: Any, status: int, document: object, content_type: str = "application/json") -> None:
+    body = json.dumps(document).encode()
+    fields = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": body})

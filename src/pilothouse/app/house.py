@@ -1,0 +1,218 @@
+"""All engines of one installation, made from its settings and home."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pilothouse.audit.contract import AuditSink
+from pilothouse.audit.sinks.file import FileSink
+from pilothouse.base.ids import new_key
+from pilothouse.content.tasks import ContentEngines
+from pilothouse.db import Database, Watch
+from pilothouse.db.secrets import Secrets, load_key, load_secrets
+from pilothouse.identity.contract import Rules
+from pilothouse.identity.service import Resolver, cookie_name
+from pilothouse.identity.service.passwords import set_concurrency
+from pilothouse.launcher.backends.local import LocalLauncher, LocalOptions
+from pilothouse.launcher.contract import Launcher, Resources
+from pilothouse.runtimes.contract import Runtime
+from pilothouse.runtimes.discover import discover
+from pilothouse.runtimes.restorers.uv import UvOptions, UvRestorer
+from pilothouse.settings import Loaded, SettingsInvalid
+from pilothouse.stages import Stages
+from pilothouse.storage.stores.disk import DiskStore
+from pilothouse.storage.unpack import UnpackLimits
+
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything that ``app.py`` hands to the rooms."""
+
+    loaded: Loaded
+    installation: str
+    database: Database
+    watch: Watch
+    secrets: Secrets
+    xsrf_key: bytes
+    audit_key: bytes
+    audit_sink: AuditSink
+    stages: Stages
+    resolver: Resolver
+    rules: Rules
+    blobs: DiskStore
+    launcher: Launcher
+    restorer: UvRestorer
+    runtimes: Callable[[], list[Runtime]]
+    engines: ContentEngines
+
+    @property
+    def is_https(self) -> bool:
+        return self.loaded.public_url.startswith("https:")
+
+    @property
+    def access_log(self) -> Path:
+        return self.loaded.home / "logs" / "access.log"
+
+    def public_url(self, stage_id: int) -> str:
+        """The stage's base URL, without trailing slash."""
+        stage = self.stages.by_id(stage_id)
+        return self.loaded.public_url + (stage.path.rstrip("/") if stage else "")
+
+
+def build(loaded: Loaded) -> House:
+    """Make the engines. Opens the database (whose schema must fit) but starts nothing."""
+    home, settings = loaded.home, loaded.settings
+    database = Database(loaded.db_url, pool_size=settings.db.pool_size)
+    watch, keys = Watch(database), home / "keys"
+    installation = installation_id(keys)
+    secrets, stages = load_secrets(keys / "secrets.json"), Stages(database, watch)
+    is_https = loaded.public_url.startswith("https:")
+    blobs, launcher, restorer = DiskStore(home / "blobs"), _launcher(loaded), _restorer(loaded)
+    set_concurrency(settings.identity.hash_concurrency)
+    runtimes = _runtimes(loaded)
+    engines = ContentEngines(
+        database=database,
+        secrets=secrets,
+        blobs=blobs,
+        launcher=launcher,
+        restorer=restorer,
+        stages=stages,
+        apps=home / "apps",
+        runtimes=runtimes,
+        matching=settings.runtimes.python_matching,
+        index=settings.runtimes.python_index,
+        public_url=lambda stage_id: loaded.public_url + ((s.path.rstrip("/")) if (s := stages.by_id(stage_id)) else ""),
+        limits=_limits(loaded),
+        uid_of=lambda content_id: settings.launcher.uid_base + content_id if os.geteuid() == 0 else None,
+        unpack_limits=UnpackLimits(settings.content.unpacked_files_limit, settings.content.unpacked_size_limit),
+        init_timeout=settings.content.init_timeout,
+        idle_timeout=settings.content.idle_timeout,
+        drain_timeout=settings.content.drain_timeout,
+        idle=settings.content.idle,
+        frozen_limit=settings.content.frozen_limit,
+    )
+    return House(
+        loaded=loaded,
+        installation=installation,
+        database=database,
+        watch=watch,
+        secrets=secrets,
+        xsrf_key=load_key(keys / "xsrf.json"),
+        audit_key=load_key(keys / "audit.json"),
+        audit_sink=FileSink(settings.audit.head_file or home / "logs" / "audit-head.log"),
+        stages=stages,
+        resolver=Resolver(database, watch, cookie=cookie_name(installation, https=is_https)),
+        rules=_rules(loaded),
+        blobs=blobs,
+        launcher=launcher,
+        restorer=restorer,
+        runtimes=runtimes,
+        engines=engines,
+    )
+
+
+def installation_id(keys: Path) -> str:
+    """The name that tells this installation's cookies from another's on the same host; made once."""
+    file = keys / "installation.json"
+    if not file.exists():
+        keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = file.with_name(f".{new_key()}")
+        draft.write_text(json.dumps({"id": new_key(8)}))
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return str(json.loads(file.read_text())["id"])
+
+
+def bootstrap_secret(loaded: Loaded) -> bytes | None:
+    """The decoded secret. Raises `SettingsInvalid` for one that is no base64 or too short."""
+    given = loaded.settings.server.bootstrap_secret
+    if given is None:
+        return None
+    try:
+        secret = base64.b64decode(given.get_secret_value(), validate=True)
+    except (binascii.Error, ValueError):
+        raise SettingsInvalid(
+            "server.bootstrap_secret is not valid base64. Make one with: openssl rand -base64 32"
+        ) from None
+    if len(secret) < SECRET_BYTES:
+        raise SettingsInvalid(
+            f"server.bootstrap_secret is shorter than {SECRET_BYTES} bytes. Make one with: openssl rand -base64 32"
+        )
+    return secret
+
+
+def host_names(loaded: Loaded) -> tuple[str, ...]:
+    """Host names that requests may carry."""
+    from urllib.parse import urlsplit
+
+    server = loaded.settings.server
+    public = urlsplit(loaded.public_url).hostname
+    stages = [s.host for s in loaded.settings.stages if s.host]
+    own = ["localhost", "127.0.0.1", "[::1]", socket.gethostname(), server.host]
+    names = [*own, public, server.content_host, server.session_host, *server.hosts, *stages]
+    return tuple(dict.fromkeys(n.lower() for n in names if n and n != "0.0.0.0"))  # noqa: S104 - left out, not bound
+
+
+def _launcher(loaded: Loaded) -> Launcher:
+    options = loaded.settings.launcher
+    return LocalLauncher(
+        LocalOptions(
+            jobs=loaded.home / "jobs",
+            sandbox=options.sandbox,
+            readable_paths=tuple(options.readable_paths),
+            log_size=options.log_size,
+            log_files=options.log_files,
+        )
+    )
+
+
+def _restorer(loaded: Loaded) -> UvRestorer:
+    options = loaded.settings.runtimes
+    return UvRestorer(
+        UvOptions(
+            libraries=loaded.home / "libraries",
+            cache=loaded.home / "cache",
+            index=options.python_index,
+            allow_index_options=options.allow_index_options,
+            timeout_s=options.build_timeout.total_seconds(),
+        )
+    )
+
+
+def _runtimes(loaded: Loaded) -> Callable[[], list[Runtime]]:
+    """Jobs that run under another uid need an interpreter that uid can read."""
+    for_uid = loaded.settings.launcher.uid_base if os.geteuid() == 0 else None
+    return lambda: discover(loaded.settings.runtimes.python, for_uid=for_uid)
+
+
+def _limits(loaded: Loaded) -> Callable[[str], Resources]:
+    groups = {
+        g.key: Resources(cpu_limit=g.cpu, memory_limit=g.memory, processes_limit=g.processes)
+        for g in loaded.settings.load_groups
+    }
+    default = groups.get("medium") or next(iter(groups.values()))
+    return lambda key: groups.get(key, default)
+
+
+def _rules(loaded: Loaded) -> Rules:
+    options = loaded.settings.identity
+    return Rules(
+        login_lifetime=options.login_lifetime,
+        password_min_length=options.password_min_length,
+        failures_allowed=options.failures_allowed,
+        failures_window=options.failures_window,
+        key_lifetime=options.key_lifetime,
+    )

@@ -1,0 +1,62 @@
+"""For commands of the owner on the server's own machine: our API without a network, as the system principal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pilothouse.app.dashboard import dashboard
+from pilothouse.app.house import House, build
+from pilothouse.audit.service import seal, verify
+from pilothouse.base.access import SYSTEM
+from pilothouse.db.schema import check
+from pilothouse.launcher.contract import FINAL
+from pilothouse.settings import Loaded, load
+from pilothouse.stages import sync
+
+
+@contextmanager
+def local_api(home: Path, *, file: Path | None = None) -> Iterator[Any]:
+    """The ASGI application of ``/api/v1``; every request is the system's. Works beside a running server and without one."""
+    house = build(load(home, file=file))
+    check(house.database)
+    with house.database.write() as tx:
+        sync(tx, house.loaded.settings.stages)
+    inner, stage = dashboard(house), house.stages.all()[0]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        state = dict(scope.get("state") or {}, principal=SYSTEM, stage=stage, client="", xsrf="")
+        await inner({**scope, "state": state}, receive, send)
+
+    try:
+        yield app
+    finally:
+        house.database.close()
+
+
+def verify_audit(loaded: Loaded) -> dict[str, Any]:
+    """Seal what is waiting, then check the whole trail."""
+    house = build(loaded)
+    check(house.database)
+    seal(house.database, house.audit_key, house.audit_sink)
+    report = verify(house.database, house.audit_key, house.audit_sink)
+    return {
+        "intact": report.is_intact,
+        "sealed": report.sealed,
+        "unsealed": report.unsealed,
+        "problems": list(report.problems),
+    }
+
+
+def stop_all_jobs(house: House, *, patience_s: float = 15.0) -> None:
+    """Cancel every running job and wait until they ended."""
+    running = [key for key, status in house.launcher.adopt().items() if status.state not in FINAL]
+    for key in running:
+        house.launcher.cancel(key)
+    deadline = time.monotonic() + patience_s
+    while running and time.monotonic() < deadline:
+        running = [key for key in running if house.launcher.status(key).state not in FINAL]
+        time.sleep(0.05)

@@ -1,0 +1,105 @@
+"""What ``pilothouse serve`` prepares: the home, the schema, Envoy's plan; then the process becomes the supervisor."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pilothouse import __version__
+from pilothouse.app.house import bootstrap_secret, host_names
+from pilothouse.base.errors import Invalid
+from pilothouse.db import Database
+from pilothouse.db.schema import prepare as prepare_schema
+from pilothouse.gateway.envoy import EnvoyPlan, Listener, Origin, Site, dashboard
+from pilothouse.gateway.envoy.binary import find
+from pilothouse.gateway.serving import ControlPlane, Served, door_secret, prepare
+from pilothouse.settings import Loaded
+from pilothouse.stages.service import stage_paths
+
+SOCKET_LIMIT = 107
+
+
+class HomeUnusable(Invalid):
+    """The home folder can't be used."""
+
+    code = "app/home-unusable"
+
+
+def prepare_home(loaded: Loaded) -> None:
+    """Make the folders. ``keys``, ``db`` and ``run`` are the server's alone; jobs of other uids must be able to pass through the rest."""
+    home = loaded.home
+    if len(str(home / "run" / "envoy-00000000.sock")) > SOCKET_LIMIT:
+        raise HomeUnusable(f"The path of the home, {home}, is too long for unix sockets. Choose a shorter one.")
+    try:
+        for name, mode in (
+            ("", 0o711),
+            ("keys", 0o700),
+            ("db", 0o700),
+            ("run", 0o700),
+            ("logs", 0o700),
+            ("blobs", 0o700),
+            ("apps", 0o711),
+        ):
+            folder = home / name
+            folder.mkdir(parents=True, exist_ok=True)
+            if stat.S_IMODE(folder.stat().st_mode) != mode:
+                folder.chmod(mode)
+    except OSError as error:
+        raise HomeUnusable(
+            f"The home folder {home} can't be used: {error.strerror}. Choose another with --home."
+        ) from error
+
+
+def prepare_serving(loaded: Loaded, *, worker_arguments: Sequence[str], stop_jobs: bool) -> Path:
+    """Check settings, bring the schema up to date, write the supervisor's plan; returns its file.
+
+    Raises what the parts raise: settings, schema, Envoy's binary.
+    """
+    bootstrap_secret(loaded)
+    prepare_home(loaded)
+    database = Database(loaded.db_url)
+    try:
+        prepare_schema(database)
+    finally:
+        database.close()
+    program = [sys.executable, "-m", "pilothouse"]
+    facts = json.dumps([__version__, loaded.settings.model_dump(mode="json"), _secret_facts(loaded)], default=str)
+    served = Served(
+        envoy=envoy_plan(loaded),
+        binary=find(loaded.settings.gateway.envoy_path, sha256=loaded.settings.gateway.envoy_sha256),
+        control_plane=ControlPlane([*program, "worker", *worker_arguments, "--fd", "{fd}"], facts=facts),
+        logs=loaded.home / "logs",
+        url=loaded.public_url,
+        concurrency=loaded.settings.gateway.concurrency,
+        stop_jobs=[*program, "stop-jobs", *worker_arguments] if stop_jobs else (),
+    )
+    return prepare(served)
+
+
+def envoy_plan(loaded: Loaded) -> EnvoyPlan:
+    """Three ports, one for each origin; with names of their own, those too (SECURITY 1)."""
+    server, hosts = loaded.settings.server, host_names(loaded)
+    sessions = (server.session_host,) if server.session_host else hosts
+    contents = (server.content_host,) if server.content_host else hosts
+    return EnvoyPlan(
+        run=loaded.home / "run",
+        bind=server.host,
+        listeners=(
+            Listener(loaded.port, (dashboard(hosts, sandboxed=not server.single_origin),)),
+            Listener(loaded.content_port, (Site(Origin.CONTENT, contents),)),
+            Listener(loaded.session_port, (Site(Origin.SESSION, sessions),), keeps_slashes=True),
+        ),
+        door_secret=door_secret(loaded.home / "keys"),
+        access_log=loaded.home / "logs" / "access.log",
+        files={"apps": (loaded.home / "apps").resolve()},
+        stage_paths=stage_paths(loaded.settings.stages),
+    )
+
+
+def _secret_facts(loaded: Loaded) -> list[str]:
+    """Values that `model_dump` masks but whose change needs a restart; only their digest leaves this process."""
+    return [loaded.db_url, str(os.environ.get("PILOTHOUSE_SERVER__BOOTSTRAP_SECRET"))]

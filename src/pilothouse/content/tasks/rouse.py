@@ -1,0 +1,39 @@
+"""Waking content for a request: a frozen worker is thawed at once, a missing one is queued to start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import select
+
+from pilothouse.base import clock
+from pilothouse.content.models import Worker, WorkerState
+from pilothouse.content.service.workers import move
+from pilothouse.content.tasks.engines import ContentEngines
+from pilothouse.launcher.contract import Signal, SignalRefused
+from pilothouse.launcher.models import Job
+
+
+class Rouser:
+    """``wanted`` makes sure that a live worker row exists, and returns its id."""
+
+    def __init__(self, engines: ContentEngines, wanted: Callable[[int, int], int]) -> None:
+        self._engines, self._wanted = engines, wanted
+
+    def rouse(self, content_id: int, bundle_id: int) -> None:
+        """Returns at once; calling it from many requests at the same time does the work once."""
+        worker_id = self._wanted(content_id, bundle_id)
+        with self._engines.database.read() as tx:
+            row = tx.execute(select(Worker, Job).join(Job, Job.id == Worker.job_id).where(Worker.id == worker_id)).tuples().first()
+        if row is None or row[0].state != WorkerState.FROZEN:
+            return
+        worker, job = row
+        try:
+            self._engines.launcher.signal(job.key, Signal.THAW)
+        except SignalRefused:
+            return  # it ended meanwhile; the reconciler says so, and the next request starts another
+        with self._engines.database.write() as tx:
+            live = tx.get(Worker, worker.id)
+            if live is not None and live.state == WorkerState.FROZEN:
+                live.last_used_at = clock.now()
+                move(live, WorkerState.READY)
