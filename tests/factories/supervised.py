@@ -129,7 +129,8 @@ class Traffic:
     """Requests one after the other from some threads, until left; ``failed`` holds what was not a 200."""
 
     def __init__(self, port: int, path: str, threads: int = 4) -> None:
-        self.done, self.failed, self.longest = 0, [], 0.0
+        self.done, self.longest = 0, 0.0
+        self.failed: list[str] = []
         self._port, self._path, self._on = port, path, True
         self._threads = [threading.Thread(target=self._send) for _ in range(threads)]
 
@@ -149,7 +150,7 @@ class Traffic:
             try:
                 answer = ask(self._port, self._path, timeout=20)
                 if answer.status != 200:
-                    self.failed.append(answer.status)
+                    self.failed.append(str(answer.status))
             except (OSError, http.client.HTTPException) as error:
                 self.failed.append(repr(error))
             self.done += 1

@@ -28,7 +28,11 @@ class Leaver:
 
 
 class OverlappingKeeper(Keeper):
-    """Sockets are bound with SO_REUSEPORT by both, so at no moment nobody listens; open WebSockets stay where they are."""
+    """Sockets are bound with SO_REUSEPORT by both, so at no moment nobody listens; open WebSockets stay where they are.
+
+    What the kernel has handed to the old one but it has not accepted yet is reset when it stops listening. Envoy's own
+    hot restart would save that, but it ends Envoy when its parent dies.
+    """
 
     def __init__(self, name: str, program: Program, *, log: Path, say: Say, drain_s: Callable[[], float]) -> None:
         super().__init__(name, program, log=log, say=say)
