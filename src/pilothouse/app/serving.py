@@ -21,6 +21,8 @@ from pilothouse.settings import Loaded
 from pilothouse.stages.service import stage_paths
 
 SOCKET_LIMIT = 107
+#: The door waits for a worker as long as it may take to start, and a little for its queue.
+DOOR_MARGIN_S = 60.0
 
 
 class HomeUnusable(Invalid):
@@ -97,6 +99,7 @@ def envoy_plan(loaded: Loaded) -> EnvoyPlan:
         access_log=loaded.home / "logs" / "access.log",
         files={"apps": (loaded.home / "apps").resolve()},
         stage_paths=stage_paths(loaded.settings.stages),
+        door_timeout_s=loaded.settings.content.init_timeout.total_seconds() + DOOR_MARGIN_S,
     )
 
 

@@ -103,6 +103,7 @@ def _envoy(served: Served) -> plan.Program:
     # Hot restart would bind Envoy's life to its parent's (PR_SET_PDEATHSIG), and it must outlive the supervisor.
     argv = [str(served.binary.path), "-c", str(file), "--disable-hot-restart", "--file-flush-interval-msec", FLUSH_MS]
     argv += ["--concurrency", str(served.concurrency), "--log-level", "warning"]
+    argv += ["--component-log-level", "misc:error"]  # that file_server is "work in progress" is decision 7, not news
     return plan.Program(
         argv=tuple(argv),
         digest=digest,

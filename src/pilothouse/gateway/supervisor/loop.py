@@ -184,8 +184,8 @@ class Supervisor:
         if self.plan.stop_jobs:
             self._stop_jobs()
         self._end(self.envoy, wakeup)
-        for name in ("processes.json", Path(self.plan.socket).name):
-            (self._run / name).unlink(missing_ok=True)
+        for name in (self._run / "processes.json", self.plan.socket, self.plan.envoy.ready_socket):
+            Path(name).unlink(missing_ok=True)
 
     def _end(self, keeper: Keeper, wakeup: socket.socket) -> None:
         keeper.stop(time.monotonic())
