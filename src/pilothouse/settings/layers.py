@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from pilothouse.base.errors import Invalid
 from pilothouse.settings.options import Settings
 
 ENV_PREFIX = "PILOTHOUSE_"
+#: Variables with our prefix that are no options: the home, and what Kubernetes sets for a service of our name.
+NO_OPTION = re.compile(r"HOME=|SERVICE_(HOST|PORT)|PORT(_[0-9]+_\w+)?=(tcp|udp|sctp)://|PORT_[0-9]+_\w+=")
 
 
 class SettingsInvalid(Invalid):
@@ -66,7 +69,8 @@ def load(
     """Read the options of the installation at ``home``.
 
     ``file`` defaults to ``HOME/pilothouse.toml`` (which may be absent; a named one may not). ``flags`` are dotted names
-    (``server.port``) with values, ``None`` ones ignored. Raises `SettingsInvalid` with one sentence for each problem.
+    (``server.port``) with values, ``None`` ones ignored. Raises `SettingsInvalid` with a sentence for each problem that
+    names the option and where it was given, and never a value.
     """
     home = home.expanduser().resolve()
     path = file if file is not None else home / "pilothouse.toml"
@@ -78,9 +82,9 @@ def load(
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for origin, layer in layers.items():
+        _read_secret_files(layer)
         _merge(merged, layer)
         origins |= {name: origin for name, _ in flat(layer)}
-    _read_secret_files(merged)
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
@@ -101,7 +105,7 @@ def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
     if not path.exists() and not required:
         return {}
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsInvalid(f"The settings file {path} can't be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -111,8 +115,12 @@ def _read_toml(path: Path, *, required: bool) -> dict[str, Any]:
 def _from_variables(variables: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, object] = {}
     for name, value in variables.items():
-        if name.startswith(ENV_PREFIX) and "__" in name:
-            found[name.removeprefix(ENV_PREFIX).lower().replace("__", ".", 1)] = _value(value)
+        option = name.removeprefix(ENV_PREFIX)
+        if option == name or NO_OPTION.match(f"{option}={value}"):
+            continue
+        if "__" not in option and option.lower() not in TOP_LEVEL:
+            raise SettingsInvalid(f"Unknown variable {name}.{_did_you_mean_variable(option.lower())}")
+        found[option.lower().replace("__", ".", 1)] = _value(value)
     return _nest(found)
 
 
@@ -145,46 +153,83 @@ def _merge(base: dict[str, Any], layer: Mapping[str, Any]) -> None:
             base[key] = dict(value) if isinstance(value, Mapping) else value
 
 
-def _read_secret_files(tree: dict[str, Any]) -> None:
-    for room in [r for r in tree.values() if isinstance(r, dict)]:
-        for option in [
-            o for o in room if o.endswith("_file") and o.removesuffix("_file") in {"url", "bootstrap_secret"}
-        ]:
-            path = Path(str(room[option]))
-            try:
-                room.setdefault(option.removesuffix("_file"), path.read_text().strip())
-            except OSError as error:
-                raise SettingsInvalid(f"The secret file {path} ({option}) can't be read: {error.strerror}.") from error
+def _read_secret_files(layer: dict[str, Any]) -> None:
+    """``option_file`` gives ``option``, for each option that has such a twin."""
+    for room, options in layer.items():
+        section = SECTIONS.get(room)
+        if section is None or not isinstance(options, dict):
+            continue
+        for name in [o for o in options if o.endswith("_file") and o.removesuffix("_file") in section.model_fields]:
+            option = name.removesuffix("_file")
+            if option in options:
+                raise SettingsInvalid(f"Options {room}.{option} and {room}.{name} are both given. Keep one.")
+            options[option] = _secret(Path(str(options[name])), f"{room}.{name}")
+
+
+def _secret(path: Path, option: str) -> str:
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsInvalid(f"The secret file {path} ({option}) can't be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        raise SettingsInvalid(f"The secret file {path} ({option}) is not text in UTF-8.") from None
+    if not secret:
+        raise SettingsInvalid(f"The secret file {path} ({option}) is empty.")
+    return secret
 
 
 def _sentences(error: ValidationError, origins: Mapping[str, str], path: Path) -> str:
     lines = []
     for problem in error.errors(include_input=False, include_url=False):
-        name = ".".join(str(part) for part in problem["loc"])
-        where = {"flag": "on the command line", "variable": f"in the variable {ENV_PREFIX}…"}.get(
-            origins.get(name, ""), f"in {path}"
-        )
+        location = problem["loc"]
+        name, where = ".".join(str(part) for part in location), _where(location, origins, path)
         if problem["type"] == "extra_forbidden":
-            lines.append(f"Unknown option {name} {where}.{_did_you_mean(problem['loc'])}")
+            lines.append(f"Unknown option {name} {where}.{_did_you_mean(location)}")
         else:
-            lines.append(f"Option {name or 'settings'} {where}: {problem['msg']}.")
+            lines.append(f"Option {name or 'settings'} {where}: {problem['msg'].removeprefix('Value error, ')}.")
     return " ".join(lines)
 
 
+def _where(location: tuple[int | str, ...], origins: Mapping[str, str], path: Path) -> str:
+    option = ".".join(str(part) for part in location[:2] if isinstance(part, str))
+    given = [name for name in origins if name == option or name.startswith(f"{option}.")]
+    origin = origins[given[-1]] if given else "file"
+    variable = ENV_PREFIX + (given[-1] if given else option).upper().replace(".", "__")
+    return {"flag": "on the command line", "variable": f"in the variable {variable}"}.get(origin, f"in {path}")
+
+
 def _did_you_mean(location: tuple[int | str, ...]) -> str:
-    known: list[str] = []
-    model: type[BaseModel] | None = Settings
-    for part in location[:-1]:
-        inner = (
-            model.model_fields[part].annotation
-            if model and isinstance(part, str) and part in model.model_fields
-            else model
-        )
-        arguments = getattr(inner, "__args__", None)
-        candidate = arguments[0] if arguments else inner
-        model = candidate if isinstance(candidate, type) and issubclass(candidate, BaseModel) else None
-    known = list(model.model_fields) if model else []
-    close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-    if close:
-        return f" Did you mean {'.'.join([*(str(p) for p in location[:-1]), close[0]])}?"
-    return f" Known here: {', '.join(known)}." if known else ""
+    before, last = [str(part) for part in location[:-1]], str(location[-1])
+    known = list(_model_at(location[:-1]).model_fields)
+    elsewhere = [f"{room}.{last}" for room, section in SECTIONS.items() if last in section.model_fields]
+    close = [".".join([*before, name]) for name in difflib.get_close_matches(last, known, n=1, cutoff=0.5)]
+    for meant in (*elsewhere, *close):
+        return f" Did you mean {meant}?"
+    return f" Known here: {', '.join(known)}."
+
+
+def _did_you_mean_variable(option: str) -> str:
+    known = {f"{room}_{name}": f"{room}__{name}" for room, section in SECTIONS.items() for name in section.model_fields}
+    known |= {name: f"{room}__{name}" for room, section in SECTIONS.items() for name in section.model_fields}
+    close = difflib.get_close_matches(option, known, n=1, cutoff=0.7)
+    shape = f" Options are named {ENV_PREFIX}ROOM__OPTION."
+    return f" Did you mean {ENV_PREFIX}{known[close[0]].upper()}?" if close else shape
+
+
+def _model_at(location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The model whose option stands below ``location``."""
+    model: type[BaseModel] = Settings
+    for part in location:
+        if isinstance(part, str):
+            annotation: Any = model.model_fields[part].annotation
+            (model,) = getattr(annotation, "__args__", (annotation,))  # the entries of a list
+    return model
+
+
+#: The sections of the file, and the lists beside them.
+SECTIONS: dict[str, type[BaseModel]] = {
+    room: field.annotation
+    for room, field in Settings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+}
+TOP_LEVEL = set(Settings.model_fields) - set(SECTIONS)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 import pypi_simple
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, model_validator
 
 MB = 1024 * 1024
 
@@ -16,7 +17,22 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
-Duration = Annotated[timedelta, PlainSerializer(lambda value: value.total_seconds())]
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", value.strip())):
+        return timedelta(**{_UNITS[found[2] or "s"]: float(found[1])})
+    return value
+
+
+#: Seconds, or text such as ``90s``, ``15m``, ``12h``, ``30d``; never negative.
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    Field(ge=timedelta(0)),
+    PlainSerializer(lambda value: value.total_seconds()),
+]
 
 
 class Server(Section):
