@@ -24,9 +24,11 @@ def size(size_bytes: int | None) -> str:
 
 
 def duration(span: timedelta | None) -> str:
-    """``4 s``, ``2 min 5 s``, ``3 h 10 min``, ``2 d 4 h``; an em dash when unknown."""
+    """``0.4 s``, ``4 s``, ``2 min 5 s``, ``3 h 10 min``, ``2 d 4 h``; an em dash when unknown."""
     if span is None:
         return "—"
+    if timedelta(0) < span < timedelta(seconds=1):
+        return f"{max(span.total_seconds(), 0.1):.1f} s"
     seconds = max(int(span.total_seconds()), 0)
     parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s")]
     while len(parts) > 1 and parts[0][0] == 0:

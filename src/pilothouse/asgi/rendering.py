@@ -113,7 +113,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     around = frame(request)
     html = templates(around.language).get_template(template).render(frame=around, **values)
     headers = {
-        "Content-Security-Policy": policy(getattr(request.app.state, "content_origin", "")),
+        "Content-Security-Policy": policy(content_origin(request)),
         "Cache-Control": "no-store",
         "Vary": "Accept-Language, Cookie",
         "Referrer-Policy": "same-origin",
@@ -122,6 +122,15 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
         "Content-Language": around.language,
     }
     return HTMLResponse(html, status_code=status, headers=headers)
+
+
+def content_origin(request: Request) -> str:
+    """Where published content lives, as this visitor reaches it; empty when it shares our own origin.
+
+    The app hands it in as ``app.state.content_origin``: one address, or a function of the ``Host`` the visitor used.
+    """
+    found = getattr(request.app.state, "content_origin", "")
+    return str(found(request.headers.get("host", "")) if callable(found) else found)
 
 
 def policy(content_origin: str) -> str:
@@ -134,7 +143,7 @@ def policy(content_origin: str) -> str:
             "img-src 'self' data:",  # the base style sheet draws its check marks so
             "object-src 'none'",
             "base-uri 'none'",
-            "form-action 'self'",
+            f"form-action 'self' {content_origin}".rstrip(),  # a sign-in may go on to an app: redirects count as well
             "frame-ancestors 'none'",
             f"frame-src 'self' {content_origin}".rstrip(),
         )

@@ -64,10 +64,11 @@ def test_forms_that_change_something_are_sent_with_the_token(sample: Sample) -> 
             assert a.get("hx-post") == a.get("action")
 
 
-def test_the_policy_names_the_content_origin_for_frames_only() -> None:
+def test_the_policy_names_the_content_origin_for_frames_and_for_going_on_after_signing_in_only() -> None:
     words = policy("http://localhost:3940").split("; ")
     assert "frame-src 'self' http://localhost:3940" in words
-    assert sum("3940" in word for word in words) == 1
+    assert "form-action 'self' http://localhost:3940" in words
+    assert sum("3940" in word for word in words) == 2
     assert not any("unsafe" in word for word in words)
 
 

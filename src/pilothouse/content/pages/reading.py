@@ -115,8 +115,10 @@ def deploy_badge(task: Task) -> Badge:
 
 
 def tone(text: str) -> str:
-    """``error``, ``warning`` or nothing, by what a line says itself to be."""
+    """``step``, ``error``, ``warning`` or nothing, by what a line says itself to be."""
     head = text[:80].lower()
+    if text.endswith(" …") and not text.startswith(" "):
+        return "step"
     if any(word in head for word in ("error", "traceback", "critical", "exception", "failed")):
         return "error"
     return "warning" if "warning" in head or head.startswith("warn") else ""
