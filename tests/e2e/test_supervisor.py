@@ -231,6 +231,18 @@ def test_logs_rotate_and_envoy_goes_on_in_a_new_one() -> None:
         found.until(lambda: log.exists() and "/__api__/after" in log.read_text(), timeout=15)
 
 
+def test_a_disk_that_takes_no_more_files_stops_neither_program_nor_their_restart(served: Home) -> None:
+    blocked = served.run / ".processes.json.new"
+    blocked.mkdir()
+    os.kill(served.pid("envoy"), signal.SIGKILL)
+    served.until(lambda: "could not do its work" in served.said())
+    served.until(lambda: ask(served.port, WHO).status == 200, timeout=5)
+    before = served.pid("envoy")
+    blocked.rmdir()
+    served.until(lambda: served.pid("envoy") != before)
+    assert served.said().count("could not do its work") == 1
+
+
 def test_the_supervisor_stays_small_and_imports_no_framework(served: Home) -> None:
     status = Path(f"/proc/{served.supervisor.pid}/status").read_text()
     resident = int(status.partition("VmRSS:")[2].split()[0])

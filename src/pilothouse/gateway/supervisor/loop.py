@@ -42,7 +42,7 @@ class Supervisor:
         self._logs.mkdir(parents=True, exist_ok=True)
         self._listening: socket.socket | None = None
         self._heard: set[int] = set()
-        self._said = ""
+        self._said = self._complained = ""
         self._look_at_logs_at = 0.0
         self.control_plane = Keeper(
             "The control plane",
@@ -67,7 +67,7 @@ class Supervisor:
                 signal.signal(number, lambda heard, _: self._heard.add(heard))
             self._replace()
             while not self._heard & {signal.SIGTERM, signal.SIGINT}:
-                self._step(wakeup)
+                self._step_safely(wakeup)
             self._stop(wakeup)
         return 0
 
@@ -79,6 +79,20 @@ class Supervisor:
             sys.stderr.flush()
         with contextlib.suppress(OSError), (self._logs / "supervisor.log").open("a") as file:
             file.write(line)
+
+    def _step_safely(self, wakeup: socket.socket) -> None:
+        """A full disk, or a mistake of ours, must not leave the programs unwatched."""
+        try:
+            self._step(wakeup)
+            self._complained = ""
+        except Exception as error:
+            complaint = (
+                f"The supervisor could not do its work ({type(error).__name__}: {error}). It tries again each second."
+            )
+            if complaint != self._complained:
+                self.say(complaint)
+            self._complained = complaint
+            self._wait(wakeup, 1.0)
 
     def _step(self, wakeup: socket.socket) -> None:
         if signal.SIGHUP in self._heard:

@@ -16,8 +16,8 @@ from typing import Any
 
 from pilothouse.gateway.supervisor.plan import Program
 
-#: Set by developers' shells; it slows every start of Python programs.
-SCRUBBED = ("PYTHONDONTWRITEBYTECODE",)
+#: The first is set by developers' shells and slows every start of Python programs; the second is between systemd and us.
+SCRUBBED = ("PYTHONDONTWRITEBYTECODE", "NOTIFY_SOCKET")
 
 
 @dataclass
@@ -70,7 +70,12 @@ def spawn(program: Program, *, log: Path, fd: int = -1) -> Process:
             pass_fds=(fd,) if fd >= 0 else (),
             start_new_session=True,
         )
-    pidfd = os.pidfd_open(child.pid)
+    try:
+        pidfd = os.pidfd_open(child.pid)
+    except OSError:  # no descriptor left: better none than one that nobody watches
+        child.kill()
+        child.wait()
+        raise
     started = start_time(child.pid) or 0
     return Process(child.pid, started, boot_id(), program.digest, program.ready_socket, fd, pidfd, child)
 
