@@ -38,7 +38,7 @@ class Failed(Exception):
 
 
 def main() -> int:
-    DEMO.mkdir(mode=0o700, exist_ok=True)
+    DEMO.mkdir(mode=0o711, exist_ok=True)
     try:
         with _only_one():
             return _run()

@@ -68,6 +68,9 @@ class _Deploy:
         with engines.database.read() as tx:
             content, bundle = self.rows(tx)
         folder = engines.folder(content, bundle)
+        if bundle.manifest is not None and folder.is_dir():
+            self.run.log("  It is unpacked already.")  # and may be in use: it must not be replaced
+            return {}
         archive = engines.blobs.file(bundle.digest)
         unpacked = unpack(archive, folder, limits=engines.unpack_limits, uid=engines.uid_of(content.id))
         root = content_root(folder)
