@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 from pilothouse.base.ids import new_key
 from pilothouse.launcher.backends.local import addresses, freezer, joblog, sandbox
 from pilothouse.launcher.backends.local.options import LocalOptions
-from pilothouse.launcher.backends.local.probe import probe, top_links
+from pilothouse.launcher.backends.local.probe import is_open, probe, top_links
 from pilothouse.launcher.contract import (
     Capabilities,
     JobRefused,
@@ -145,14 +145,13 @@ class LocalLauncher:
 
     def _document(self, spec: JobSpec) -> dict[str, Any]:
         address = addresses.take(self._jobs) if spec.listens else None
-        bwrap = []
+        bwrap, way = [], self._way(spec)
         if self._found.bwrap:
             readable = [str(p) for p in self._options.readable_paths]
-            as_user = not self._found.is_root or spec.uid is not None
             bwrap = sandbox.bwrap_argv(
                 self._found.bwrap,
                 spec,
-                as_user=as_user,
+                way=way,
                 tmp_size=self._options.tmp_size,
                 readable=readable,
                 links=self._links,
@@ -163,6 +162,7 @@ class LocalLauncher:
             "argv": sandbox.fill(spec.argv, address),
             "bwrap": bwrap,
             "cwd": spec.cwd,
+            "way": way.value,
             "uid": spec.uid if self._found.is_root else None,
             "gid": spec.gid if spec.gid is not None else spec.uid,
             "groups": self._found.groups.groups(spec.id, spec.resources),
@@ -173,6 +173,16 @@ class LocalLauncher:
             "address": address,
             "labels": dict(spec.labels),
         }
+
+    def _way(self, spec: JobSpec) -> sandbox.Way:
+        if self._found.bwrap is None:
+            return sandbox.Way.BARE
+        if not self._found.is_root:
+            return sandbox.Way.USER
+        if spec.uid is None:
+            return sandbox.Way.ROOT
+        readable = self._found.user_namespaces and all(is_open(Path(mount.source)) for mount in spec.mounts)
+        return sandbox.Way.USER if readable else sandbox.Way.SETPRIV
 
     def _rlimits(self, spec: JobSpec) -> dict[str, int]:
         limits = {"RLIMIT_CORE": 0}
@@ -185,11 +195,12 @@ class LocalLauncher:
 
     def _start(self, job: Path, spec: JobSpec) -> None:
         """The variables go through a sealed memory file: never an argument, a disk or the shim's own environment."""
-        address = _read_json(job / "spec.json").get("address")
+        document = _read_json(job / "spec.json")
+        address = document.get("address")
         env = dict(zip(spec.env, sandbox.fill(spec.env.values(), address), strict=True))
         secret = os.memfd_create("job", os.MFD_ALLOW_SEALING)
         try:
-            os.write(secret, sandbox.secret_arguments(env) if self._found.bwrap else json.dumps(env).encode())
+            os.write(secret, _SECRETS[sandbox.Way(document["way"])](env))
             fcntl.fcntl(secret, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
             os.lseek(secret, 0, os.SEEK_SET)
             os.set_inheritable(secret, True)
@@ -218,6 +229,14 @@ class LocalLauncher:
 
     def _reap(self) -> None:
         self._shims = [shim for shim in self._shims if shim.poll() is None]
+
+
+_SECRETS: dict[sandbox.Way, Callable[[dict[str, str]], bytes]] = {
+    sandbox.Way.USER: sandbox.secret_arguments,
+    sandbox.Way.ROOT: sandbox.secret_arguments,
+    sandbox.Way.SETPRIV: sandbox.secret_script,
+    sandbox.Way.BARE: lambda env: json.dumps(env).encode(),
+}
 
 
 def _known(job: Path, known: JobStatus, state: dict[str, Any]) -> JobStatus:

@@ -19,6 +19,7 @@ class Findings:
     """The answers: where bubblewrap is, whether it works with a user namespace, the control groups, and why not."""
 
     bwrap: str | None
+    user_namespaces: bool
     groups: cgroups.Hierarchies
     is_root: bool
     why_no_bwrap: str = ""
@@ -58,12 +59,24 @@ def probe(*, use_bwrap: bool) -> Findings:
     is_root = os.geteuid() == 0
     groups = cgroups.find()
     if not use_bwrap:
-        return Findings(None, groups, is_root, "the sandbox is switched off in the settings.")
+        return Findings(None, False, groups, is_root, "the sandbox is switched off in the settings.")
     bwrap = shutil.which("bwrap", path="/usr/local/bin:/usr/bin:/bin")
     if bwrap is None:
-        return Findings(None, groups, is_root, "bubblewrap is not installed.")
-    failure = _try_bwrap(bwrap, is_root=is_root)
-    return Findings(None if failure else bwrap, groups, is_root, f"bubblewrap failed ({failure})." if failure else "")
+        return Findings(None, False, groups, is_root, "bubblewrap is not installed.")
+    failure = _try_bwrap(bwrap, as_user=True)
+    if not failure:
+        return Findings(bwrap, True, groups, is_root)
+    if is_root and not _try_bwrap(bwrap, as_user=False):
+        return Findings(bwrap, False, groups, is_root)
+    return Findings(None, False, groups, is_root, f"bubblewrap failed ({failure}).")
+
+
+def is_open(path: Path) -> bool:
+    """Whether everybody may reach ``path``: all folders above it may be passed through by others."""
+    try:
+        return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
+    except OSError:
+        return False
 
 
 def top_links() -> dict[str, str]:
@@ -85,39 +98,19 @@ def has_swap() -> bool:
         return False
 
 
-def _try_bwrap(bwrap: str, *, is_root: bool) -> str:
-    command = [
-        bwrap,
-        "--unshare-pid",
-        "--unshare-user",
-        "--disable-userns",
-        "--die-with-parent",
-        "--ro-bind",
-        "/usr",
-        "/usr",
-    ]
+def _try_bwrap(bwrap: str, *, as_user: bool) -> str:
+    spaces = ["--unshare-user", "--disable-userns"] if as_user else []
+    command = [bwrap, "--unshare-pid", *spaces, "--die-with-parent", "--ro-bind", "/usr", "/usr"]
     for path, target in top_links().items():
         command += ["--symlink", target, path] if target else ["--ro-bind", path, path]
-    command += [
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--perms",
-        "1777",
-        "--size",
-        "1048576",
-        "--tmpfs",
-        "/tmp",
-        "/usr/bin/true",
-    ]
-    identity = {"user": TRIAL_UID, "group": TRIAL_UID, "extra_groups": []} if is_root else {}
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    command += ["--perms", "1777", "--size", "1048576", "--tmpfs", "/tmp", "/usr/bin/true"]
+    identity = {"user": TRIAL_UID, "group": TRIAL_UID, "extra_groups": []} if as_user and os.geteuid() == 0 else {}
     try:
         done = subprocess.run(command, capture_output=True, timeout=10, check=False, cwd="/", env={}, **identity)  # type: ignore[call-overload]
     except (OSError, subprocess.SubprocessError) as error:
         return str(error)
-    return (
-        ""
-        if done.returncode == 0
-        else done.stderr.decode(errors="replace").strip().splitlines()[-1:][0] or f"exit code {done.returncode}"
-    )
+    if done.returncode == 0:
+        return ""
+    words = done.stderr.decode(errors="replace").strip().splitlines()
+    return words[-1] if words else f"exit code {done.returncode}"

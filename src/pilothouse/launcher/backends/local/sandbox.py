@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
+from enum import StrEnum
 from pathlib import PurePosixPath
 
 from pilothouse.launcher.contract import JobRefused, JobSpec, Mount
+
+
+class Way(StrEnum):
+    """How a job comes to its rights.
+
+    ``USER``: the shim drops to the job's user, then bubblewrap makes a user namespace. ``SETPRIV``: bubblewrap runs as
+    root and setpriv drops inside it, where that user can't read the mounts' sources or user namespaces are forbidden.
+    ``ROOT``: bubblewrap runs as root and so does the job (no uid was asked for). ``BARE``: without bubblewrap.
+    """
+
+    USER = "user"
+    SETPRIV = "setpriv"
+    ROOT = "root"
+    BARE = "bare"
+
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 JOB_ID = re.compile(r"[a-z0-9]{1,24}")
@@ -64,11 +81,11 @@ def fill(words: Iterable[str], address: str | None) -> list[str]:
 
 
 def bwrap_argv(
-    bwrap: str, spec: JobSpec, *, as_user: bool, tmp_size: int, readable: Iterable[str], links: Mapping[str, str]
+    bwrap: str, spec: JobSpec, *, way: Way, tmp_size: int, readable: Iterable[str], links: Mapping[str, str]
 ) -> list[str]:
     """The sandbox of ``spec``: own pid, ipc, uts and mount namespaces, the system read-only, nothing else of the host.
 
-    ``as_user``: bubblewrap runs without root and makes a user namespace. ``links`` are the host's top-level symbolic links
+    ``way`` says who bubblewrap runs as. ``links`` are the host's top-level symbolic links
     (``/bin`` → ``usr/bin``). The words ``{info}`` and ``{secret}`` are file descriptors that the shim puts in.
     """
     words = [
@@ -80,9 +97,10 @@ def bwrap_argv(
         "--die-with-parent",
         "--new-session",
     ]
-    words += ["--unshare-user", "--disable-userns"] if as_user else []
+    words += ["--unshare-user", "--disable-userns"] if way is Way.USER else []
     words += [] if spec.network else ["--unshare-net"]
-    words += ["--clearenv", "--json-status-fd", "{info}", "--args", "{secret}", "--ro-bind", "/usr", "/usr"]
+    words += ["--clearenv", "--json-status-fd", "{info}", *([] if way is Way.SETPRIV else ["--args", "{secret}"])]
+    words += ["--ro-bind", "/usr", "/usr"]
     for path, target in links.items():
         words += ["--symlink", target, path] if target else ["--ro-bind", path, path]
     for name in ETC:
@@ -112,7 +130,8 @@ def bwrap_argv(
             mount.source,
             mount.target,
         ]
-    return [*words, "--remount-ro", "/", "--chdir", spec.cwd, "--"]
+    words += ["--remount-ro", "/", "--chdir", spec.cwd, "--"]
+    return words + (drop_argv(spec.uid or 0, spec.gid or spec.uid or 0) if way is Way.SETPRIV else [])
 
 
 def _parents(path: str, made: set[str]) -> list[str]:
@@ -124,6 +143,25 @@ def _parents(path: str, made: set[str]) -> list[str]:
             words += ["--perms", "0755", "--dir", str(parent)]
     made.add(path)
     return words
+
+
+#: Runs in the job after its rights are dropped: reads the variables from the file descriptor $0, closes it, becomes the command.
+EXEC = '. /dev/fd/$0 || exit 126; eval "exec $0<&-"; unset OLDPWD; exec "$@"'
+
+
+def drop_argv(uid: int, gid: int) -> list[str]:
+    """What stands between a root bubblewrap and the command, where the job's user can't read the sources of its mounts itself.
+
+    setpriv drops everything; only then a shell reads the variables (a user's ``LD_PRELOAD`` must never reach setpriv).
+    """
+    identity = ["--reuid", str(uid), "--regid", str(gid), "--clear-groups", "--no-new-privs"]
+    rights = ["--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all"]
+    return ["/usr/bin/setpriv", *identity, *rights, "/bin/sh", "-c", EXEC, "{secret}"]
+
+
+def secret_script(env: Mapping[str, str]) -> bytes:
+    """The variables as a shell script for `EXEC`."""
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in env.items()).encode()
 
 
 def secret_arguments(env: Mapping[str, str]) -> bytes:

@@ -16,6 +16,7 @@ import time
 FORMAT = 1
 LINE_LIMIT = 64 * 1024
 LINGER_S = 1.0
+SECRET_FD = 9
 
 
 class Log:
@@ -152,10 +153,12 @@ class Shim:
             signal.signal(name, signal.SIG_DFL)
         os.umask(0o022)
         if spec["bwrap"]:
-            drop(spec)
+            if spec["way"] == "user":
+                drop(spec)
+            info_w = os.dup(info_w)
+            os.dup2(self.secret_fd, SECRET_FD)  # one digit: the shell that reads it can close no other
             os.set_inheritable(info_w, True)
-            os.set_inheritable(self.secret_fd, True)
-            fds = {"{info}": str(info_w), "{secret}": str(self.secret_fd)}
+            fds = {"{info}": str(info_w), "{secret}": str(SECRET_FD)}
             argv = [fds.get(word, word) for word in spec["bwrap"]]
             os.execve(argv[0], argv + spec["argv"], {"PATH": "/usr/bin:/bin"})
         with os.fdopen(self.secret_fd) as file:
