@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import http.client
+import json
+import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.factories.gateway import MOUNT, Heard, Stand, app_at, ask, handshake, running
+from tests.factories.gateway import MOUNT, Heard, Reply, Stand, app_at, ask, handshake, running
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 IDENTITY = '{"user":"alice","groups":["g1"]}'
@@ -446,6 +449,32 @@ def test_a_door_that_breaks_off_once_is_asked_again(stand: Stand) -> None:
     stand.door = lambda heard: next(answers, None) or good(heard)
     assert ask(stand.content, MOUNT).status == 200
     assert len(stand.asked) == 2
+
+
+def test_the_door_may_take_as_long_as_a_worker_takes_to_start(stand: Stand) -> None:
+    stand.send_to_app()
+    good = stand.door
+
+    def slow(heard: Heard) -> Reply:
+        time.sleep(1.5)
+        return good(heard)
+
+    stand.door = slow
+    assert ask(stand.content, MOUNT).status == 200
+    assert len(stand.asked) == 1
+
+
+@pytest.mark.parametrize("flags", [["--http1.0"], ["--http1.1"], ["--http2-prior-knowledge"]])
+def test_every_version_of_http_is_served_alike(stand: Stand, flags: list[str]) -> None:
+    curl = shutil.which("curl")
+    if curl is None:
+        pytest.skip("NOT EXERCISED: no curl on this machine")
+    stand.send_to_app(idn=IDENTITY)
+    spoofs = ["-H", "x-ph-sub: evil", "-H", "script_name: evil", "-H", "Rstudio-Connect-Credentials: evil"]
+    url = f"http://localhost:{stand.content}{MOUNT}x"
+    found = subprocess.run([curl, "-sS", "-m", "5", *flags, *spoofs, url], capture_output=True, text=True, check=True)
+    assert json.loads(found.stdout)["path"] == "/x"
+    assert "evil" not in found.stdout
 
 
 def test_the_log_tells_who_used_what(stand: Stand) -> None:

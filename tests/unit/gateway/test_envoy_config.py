@@ -60,6 +60,7 @@ def test_the_door_fails_closed_and_outlasts_a_slow_start(one_site: EnvoyPlan) ->
     door = manager(replace(one_site, door_timeout_s=90))["http_filters"][1]["typed_config"]
     assert (door["failure_mode_allow"], door["status_on_error"]) == (False, {"code": 503})
     assert door["http_service"]["server_uri"]["timeout"] == "90s"
+    assert door["http_service"]["retry_policy"]["retry_back_off"]["max_interval"] == "90s"
 
 
 def test_the_secret_is_in_the_configuration_but_never_in_a_representation() -> None:

@@ -13,7 +13,7 @@ from pilothouse.gateway.envoy.accesslog import access_log
 from pilothouse.gateway.envoy.blocks import AUTHZ, HEADERS, Json, exactly, extension
 from pilothouse.gateway.envoy.plan import EnvoyPlan, Listener
 from pilothouse.gateway.envoy.replies import local_replies
-from pilothouse.gateway.envoy.routes import APPS, CONTROL_PLANE, RETRY, gateway_headers, routes, unknown_host
+from pilothouse.gateway.envoy.routes import APPS, CONTROL_PLANE, gateway_headers, routes, unknown_host
 
 FILES = "/.ph-f/"
 #: A job is frozen 5 s after its last answer at the soonest. By then no connection is left that would be reset at its thaw.
@@ -64,6 +64,7 @@ def _connection(plan: EnvoyPlan, listener: Listener) -> Json:
         merge_slashes=True,
         path_with_escaped_slashes_action="KEEP_UNCHANGED" if listener.keeps_slashes else "REJECT_REQUEST",
         common_http_protocol_options={"headers_with_underscores_action": "DROP_HEADER", "idle_timeout": "3600s"},
+        http_protocol_options={"accept_http_10": True},  # what some proxies in front of us still speak
         http2_protocol_options=_http2(),
         request_headers_timeout="10s",
         stream_idle_timeout="300s",
@@ -139,7 +140,7 @@ def _door(plan: EnvoyPlan) -> Json:
     stated = [entry["header"] for entry in gateway_headers(plan, "%METADATA(VIRTUAL_HOST:ph:origin)%")]
     service = {
         "server_uri": {"uri": "http://control-plane", "cluster": CONTROL_PLANE, "timeout": f"{plan.door_timeout_s:g}s"},
-        "retry_policy": {**RETRY, "retry_on": "connect-failure,reset"},  # asking twice changes nothing
+        "retry_policy": _ask_again(plan),
         "path_prefix": headers.DOOR_PREFIX,
         "authorization_request": {"headers_to_add": stated},
         "authorization_response": {
@@ -156,6 +157,12 @@ def _door(plan: EnvoyPlan) -> Json:
         allowed_headers=exactly(headers.DOOR_SEES),
         http_service=service,
     )
+
+
+def _ask_again(plan: EnvoyPlan) -> Json:
+    """Asking twice changes nothing. Envoy 1.40 takes ``max_interval`` for the time limit of each try (seen), so it is ours."""
+    pauses = {"base_interval": "0.05s", "max_interval": f"{plan.door_timeout_s:g}s"}
+    return {"retry_on": "connect-failure,reset", "num_retries": 1, "retry_back_off": pauses}
 
 
 def _lua(name: str, source: str) -> Json:

@@ -61,7 +61,7 @@ FAILURES = (
         ("UAEX",),
         503,
         "The server is not ready",
-        "It is starting or restarting. This page tries again by itself.",
+        "It is starting or restarting. Try again in a moment.",
         is_app=False,
         only_status=503,
         retry_s=2,
@@ -70,7 +70,7 @@ FAILURES = (
         ("UF", "UC", "UH", "UO", "UR", "URX", "LR", "UT", "UPE"),
         503,
         "The server is not ready",
-        "It is starting or restarting. This page tries again by itself.",
+        "It is starting or restarting. Try again in a moment.",
         is_app=False,
         retry_s=2,
     ),
@@ -106,7 +106,12 @@ def _mapper(failure: Failure, *, as_html: bool) -> Json:
 def page(failure: Failure) -> str:
     """The page as an Envoy format string."""
     refresh = f'<meta http-equiv="refresh" content="{failure.retry_s}">' if failure.retry_s else ""
-    words: dict[str, Any] = {"title": failure.title, "sentence": failure.sentence, "status": str(failure.status)}
+    again = " This page does so by itself." if failure.retry_s else ""
+    words: dict[str, Any] = {
+        "title": failure.title,
+        "sentence": failure.sentence + again,
+        "status": str(failure.status),
+    }
     safe = {key: html.escape(text).replace("%", "%%") for key, text in words.items()}
     return PAGE.format(**safe, refresh=refresh, moment="%START_TIME(%Y-%m-%d %H:%M:%S UTC)%", stream="%STREAM_ID%")
 
