@@ -17,6 +17,10 @@ async def app(scope, receive, send):
             if message["type"] == "lifespan.shutdown":
                 return
     path = scope["path"]
+    if path.endswith(
+        "/orphan"
+    ):  # a process whose parent ends before it: it falls to the first process of the container
+        await (await asyncio.create_subprocess_exec("/bin/sh", "-c", "sleep 0.2 & exit 0")).wait()
     if path.endswith("/slow"):
         await asyncio.sleep(0.5)
     headers = [(b"content-type", b"text/plain")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from tests.factories.gateway import ask, handshake
 from tests.factories.supervised import Home, Traffic, home
 
-from pilothouse.gateway.serving import prepare
+from pilothouse.gateway.serving import command, prepare
 
 WHO = "/__api__/who"
 
@@ -241,6 +242,42 @@ def test_a_disk_that_takes_no_more_files_stops_neither_program_nor_their_restart
     blocked.rmdir()
     served.until(lambda: served.pid("envoy") != before)
     assert served.said().count("could not do its work") == 1
+
+
+def test_systemd_is_told_when_it_is_ready_and_when_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    with home() as found, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(found.path / "notify"))
+        systemd.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(found.path / "notify"))
+        found.start()
+        assert systemd.recv(100) == b"READY=1"
+        found.stop()
+        assert systemd.recv(100) == b"STOPPING=1"
+
+
+def test_as_the_first_process_of_a_container_it_reaps_orphans() -> None:
+    unshare = shutil.which("unshare")
+    if unshare is None or os.geteuid() != 0:
+        pytest.skip("NOT EXERCISED: a pid namespace needs root and unshare")
+    with home() as found:
+        argv = [unshare, "--pid", "--fork", "--mount-proc", *command(prepare(found.served))]
+        outer = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=(found.path / "stderr").open("wb"))
+        try:
+            found.until((found.run / "ready").exists)
+            first = int(Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text())
+            assert found.known("supervisor") == 1
+            assert ask(found.port, "/__api__/orphan").status == 200
+            time.sleep(0.5)
+            children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+            states = [Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] for child in children]
+            assert len(children) == 2
+            assert "Z" not in states
+            os.kill(first, signal.SIGTERM)
+            assert outer.wait(20) == 0
+        finally:
+            outer.kill()  # with the first process of its namespace all others end
+            outer.wait()
+            (found.run / "processes.json").unlink(missing_ok=True)  # its numbers mean other processes out here
 
 
 def test_the_supervisor_stays_small_and_imports_no_framework(served: Home) -> None:
