@@ -46,7 +46,7 @@ def home(request: Request, db: Db, caller: SignedIn, stage: Stage) -> Response:
             mine=cards[: len(mine)],
             colleagues=cards[len(mine) :],
             may_publish=may_publish,
-            first_steps=may_publish and not mine,
+            first_steps=may_publish and not mine and not (is_operator and theirs),
             add_command=f"rsconnect add -s {server} -n {stage.key} -k KEY",
             deploy_command=f"rsconnect deploy fastapi -n {stage.key} .",
             operator=is_operator,

@@ -18,7 +18,8 @@ def test_sizes_read_short(size_bytes: int | None, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "0 s"), (0.42, "0.4 s"), (41, "41 s"), (125, "2 min 5 s"), (3600, "1 h"), (187_200, "2 d 4 h")]
+    ("seconds", "words"),
+    [(0, "0 s"), (0.42, "0.4 s"), (41, "41 s"), (125, "2 min 5 s"), (3600, "1 h"), (187_200, "2 d 4 h")],
 )
 def test_durations_have_at_most_two_parts(seconds: float, words: str) -> None:
     assert duration(timedelta(seconds=seconds)) == words

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from tests.factories.page_samples import Sample, samples
 
-from pilothouse.asgi.rendering import PACKAGE, Frame, places, policy, templates
+from pilothouse.asgi.rendering import PACKAGE, Frame, content_origin, places, policy, templates
 from pilothouse.base.access import ANONYMOUS, Principal, Role
 
 SOMEONE = Principal(id=1, role=Role.ADMINISTRATOR, username="amara.okoye")
@@ -81,3 +81,12 @@ def test_the_rail_shows_only_what_exists_for_the_reader() -> None:
 def test_templates_never_mark_anything_as_safe() -> None:
     for file in PACKAGE.glob("*/templates/**/*.html"):
         assert "|safe" not in file.read_text().replace(" ", "") and "autoescape" not in file.read_text(), file
+
+
+def test_content_is_framed_from_the_host_that_the_visitor_uses() -> None:
+    def asked(origin: object) -> SimpleNamespace:
+        app = SimpleNamespace(state=SimpleNamespace(content_origin=origin))
+        return SimpleNamespace(app=app, headers={"host": "127.0.0.1:3939"})
+
+    assert content_origin(asked("https://apps.example")) == "https://apps.example"  # type: ignore[arg-type]
+    assert content_origin(asked(lambda host: f"http://{host.split(':')[0]}:3940")) == "http://127.0.0.1:3940"  # type: ignore[arg-type]

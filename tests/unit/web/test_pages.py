@@ -142,6 +142,14 @@ def test_an_operator_reads_what_needs_doing_with_its_cause(app: FastAPI, visitor
     assert "Batch API: No Python 3.14 is installed." in visitor.get("/").text
 
 
+def test_an_operator_of_a_server_in_use_is_not_taught_to_publish(app: FastAPI, visitor: Visitor) -> None:
+    visitor.sign_in("jonas.brandt")
+    assert "Publish your first app" in visitor.get("/").text
+    publish(app, "amara.okoye", "Plant monitor")
+    page = visitor.get("/").text
+    assert "Publish your first app" not in page and "Plant monitor" in page
+
+
 def test_the_gallery_is_searched_and_filtered(app: FastAPI, visitor: Visitor) -> None:
     publish(app, "amara.okoye", "Plant monitor", open_to="all")
     publish(app, "henrik.dahl", "Handbook", mode="static", open_to="all")
