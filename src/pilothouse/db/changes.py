@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _TOUCHED = "touched_topics"
 POLL_S = 1.0
+CHANNEL = "pilothouse_epoch"
 
 
 class Epoch(Row):
@@ -66,14 +67,14 @@ def publish_changes(tx: Session) -> None:
             {"name": topic},
         )
     if topics and tx.get_bind().dialect.name == "postgresql":
-        tx.execute(text("SELECT pg_notify('pilothouse_epoch', '')"))
+        tx.execute(text(f"SELECT pg_notify('{CHANNEL}', '')"))
 
 
 class Watch:
     """The counters as a reader sees them: ``epoch(topic)`` costs microseconds and is never older than the bounds below.
 
     SQLite: exact (``PRAGMA data_version`` on a connection of its own tells whether anybody committed). PostgreSQL: at
-    most one second old, less when `wake` is called by a listener of the channel ``pilothouse_epoch``.
+    most one second old, less with a `Listener` that calls `wake` when `CHANNEL` is notified.
     """
 
     def __init__(self, database: Database) -> None:

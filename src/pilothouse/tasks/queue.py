@@ -10,13 +10,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-import psycopg
 import structlog
 from sqlalchemy import func, literal_column, select, update
 
 from pilothouse.base import clock
 from pilothouse.base.errors import PilothouseError
-from pilothouse.db import Database, DatabaseDown, Tx, on_commit
+from pilothouse.db import Database, DatabaseDown, Listener, Tx, on_commit
 from pilothouse.tasks.attempt import LEASE, Attempt, as_json
 from pilothouse.tasks.contract import Cancelled, Fenced, Handler, Interrupted, Retry
 from pilothouse.tasks.enqueue import CHANNEL, alone, wake
@@ -59,12 +58,12 @@ class Queue:
         self._running: set[Attempt] = set()
         self._lock, self._stopping = threading.Lock(), threading.Event()
         self._beat_at, self._is_new, self._trouble = 0.0, True, ""
-        work = (self._pump,) if database.is_sqlite else (self._pump, self._listen)
-        self._threads = [threading.Thread(target=w, name=f"tasks{w.__name__}", daemon=True) for w in work]
+        self._thread = threading.Thread(target=self._pump, name="tasks", daemon=True)
+        self._listener = Listener(database, {CHANNEL: wake.set})
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self._thread.start()
+        self._listener.start()
 
     def stop(self, patience_s: float = 5.0) -> None:
         """Claim nothing more; handlers end at their next step and their tasks go back. Those that take longer are taken
@@ -74,7 +73,8 @@ class Queue:
         for attempt in self._here():
             attempt.is_stopping = True
         wake.set()
-        self._threads[0].join(patience_s)
+        self._listener.stop()
+        self._thread.join(patience_s)
         while self._here() and time.monotonic() < deadline:
             time.sleep(0.02)
 
@@ -167,9 +167,7 @@ class Queue:
             result = as_json(self._handlers[attempt.kind](attempt))
         except Retry as again:
             attempt.put_back(again.after)
-        except Interrupted:
-            attempt.put_back()
-        except DatabaseDown:  # nothing is lost: the step that was not recorded is done again
+        except (Interrupted, DatabaseDown):  # nothing is lost: the step that was not recorded is done again
             attempt.put_back(timedelta(seconds=1))
         except Cancelled as error:
             attempt.end(TaskState.CANCELLED, error=str(error))
@@ -200,16 +198,3 @@ class Queue:
             tx.execute(update(Task).where(*orphaned, Task.losses >= LOSSES - 1).values(**failed))
             back = {"state": TaskState.QUEUED.value, "lease_until": None, "losses": Task.losses + 1}
             tx.execute(update(Task).where(*orphaned).values(**back))
-
-    def _listen(self) -> None:
-        """PostgreSQL: wake when another replica commits work. Without it, work is found a second later."""
-        url = self._database.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        while not self._stopping.is_set():
-            try:
-                with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
-                    connection.execute(f"LISTEN {CHANNEL}")
-                    while not self._stopping.is_set():
-                        for _ in connection.notifies(timeout=ROUND_S):
-                            wake.set()
-            except psycopg.Error:
-                self._stopping.wait(ROUND_S)
