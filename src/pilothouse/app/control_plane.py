@@ -24,7 +24,8 @@ from pilothouse.content.service.workers import wanted_worker
 from pilothouse.content.tasks import Reconciler, deploy_task, start_task
 from pilothouse.content.tasks.reconcile import Activity
 from pilothouse.content.tasks.rouse import Rouser
-from pilothouse.db import DatabaseDown
+from pilothouse.db import DatabaseDown, Listener
+from pilothouse.db.changes import CHANNEL
 from pilothouse.db.schema import check
 from pilothouse.gateway.door import Door, Origins
 from pilothouse.gateway.pages import Pages, PageTexts
@@ -78,6 +79,7 @@ class ControlPlane:
             recurring=[Recurring("sweep", SWEEP, timedelta(hours=1))],
         )
         self.front = self._front()
+        self._listener = Listener(house.database, {CHANNEL: house.watch.wake})
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(
@@ -91,6 +93,7 @@ class ControlPlane:
     def start(self) -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self.queue.start()
+        self._listener.start()
         self.reconciler.start()
         self.usage.start()
         for thread in self._threads:
@@ -99,6 +102,7 @@ class ControlPlane:
     def stop(self) -> None:
         """Hand running tasks back and write what is left; jobs go on."""
         self._stopping.set()
+        self._listener.stop()
         self.reconciler.stop()
         self.usage.stop()
         self.queue.stop()
