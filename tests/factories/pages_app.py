@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from pilothouse.asgi import static_files, xsrf
@@ -42,6 +43,7 @@ from pilothouse.web import refusals
 
 PASSWORD = "harbour-light-7"
 XSRF_KEY = b"k" * 32
+BASE = "http://localhost"
 
 
 @dataclass
@@ -212,3 +214,16 @@ def _run(tx: Any, item: Content, key: str, state: str) -> None:
     tx.add(job)
     tx.flush()
     tx.add(Worker(content_id=item.id, bundle_id=item.bundle_id, job_id=job.id, state=state, ready_at=clock.now()))
+
+
+class Visitor(TestClient):
+    """A browser of one person: sends the token of the page with every change, as our script does."""
+
+    def sign_in(self, username: str, url: str = "") -> str:
+        answer = self.post(
+            "/__login__", data={"username": username, "password": PASSWORD, "url": url}, follow_redirects=False
+        )
+        assert answer.status_code == 303, answer.text
+        login = self.cookies["ph_login_test"].strip('"').partition(".")[0]
+        self.headers[xsrf.HEADER] = xsrf.token(XSRF_KEY, login)
+        return str(answer.headers["location"])

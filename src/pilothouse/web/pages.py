@@ -1,5 +1,7 @@
 """All pages of this room. `app.py` includes it beside the pages of identity, audit and content, and the static files."""
 
+from __future__ import annotations
+
 from fastapi import APIRouter
 
 from pilothouse.web import admin, connect, home

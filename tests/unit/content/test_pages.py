@@ -1,0 +1,132 @@
+"""The gallery and the pages of one item, over real verbs and a real database, without a browser."""
+
+from __future__ import annotations
+
+import re
+
+from fastapi import FastAPI
+from tests.factories.pages_app import Visitor, principal, publish
+
+from pilothouse.content import service as content
+from pilothouse.content.models import Content
+from pilothouse.storage.contract import Blob, put
+
+
+def test_the_gallery_is_searched_and_filtered(app: FastAPI, visitor: Visitor) -> None:
+    publish(app, "amara.okoye", "Plant monitor", open_to="all")
+    publish(app, "henrik.dahl", "Handbook", mode="static", open_to="all")
+    visitor.sign_in("amara.okoye")
+    assert "2 items" in visitor.get("/_/content").text
+    assert "Handbook" not in visitor.get("/_/content?q=plant").text
+    assert "Plant monitor" not in visitor.get("/_/content?kind=static").text
+    assert "Handbook" not in visitor.get("/_/content?owner=me").text
+    assert "Nothing matches" in visitor.get("/_/content?q=zzz").text
+    assert "<table" in visitor.get("/_/content?view=table").text
+
+
+def test_an_item_that_is_not_shared_looks_as_if_it_did_not_exist(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    visitor.sign_in("clara.voss")
+    assert visitor.get(f"/_/content/{item.guid}").status_code == 404
+
+
+def test_a_viewer_gets_the_app_and_no_tabs_and_an_editor_all_of_them(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor", open_to="logged_in")
+    visitor.sign_in("clara.voss")
+    page = visitor.get(f"/_/content/{item.guid}").text
+    assert f'src="http://localhost:3940/content/{item.guid}/"' in page and "/versions" not in page
+    assert visitor.get(f"/_/content/{item.guid}/log").status_code == 403
+    visitor.sign_in("amara.okoye")
+    assert f"/_/content/{item.guid}/versions" in visitor.get(f"/_/content/{item.guid}").text
+
+
+def test_the_access_tab_adds_changes_and_removes_people_and_groups(app: FastAPI, visitor: Visitor) -> None:
+    base = f"/_/content/{publish(app, 'amara.okoye', 'Plant monitor').guid}/access"
+    visitor.sign_in("amara.okoye")
+    assert "Clara Voss may open it." in visitor.post(base, data={"principal": "clara.voss", "share": "viewer"}).text
+    page = visitor.post(base, data={"principal": "quality circle", "share": "editor"}).text
+    assert "Quality circle may change it." in page
+    wrong = visitor.post(base, data={"principal": "clara.fos"})
+    assert wrong.status_code == 422 and 'value="clara.fos"' in wrong.text and "No user or group" in wrong.text
+    line = re.search(r"/access/(\d+)/remove", page)
+    assert line is not None
+    assert visitor.post(f"{base}/{line[1]}/remove").text.count("/remove") < page.count("/remove")
+    assert 'value="all" checked' in visitor.post(f"{base}/open-to", data={"open_to": "all"}).text
+
+
+def test_variables_are_set_and_removed_and_never_shown(app: FastAPI, visitor: Visitor) -> None:
+    base = f"/_/content/{publish(app, 'amara.okoye', 'Plant monitor').guid}/variables"
+    visitor.sign_in("amara.okoye")
+    assert "-E NAME=VALUE" in visitor.get(base).text
+    page = visitor.post(base, data={"name": "LIMS_TOKEN", "value": "s3cret"}).text
+    assert "LIMS_TOKEN" in page and "s3cret" not in page
+    wrong = visitor.post(base, data={"name": "1 BAD", "value": "s3cret"})
+    assert wrong.status_code == 422 and 'value="1 BAD"' in wrong.text and "s3cret" not in wrong.text
+    assert "No variables" in visitor.post(f"{base}/remove", data={"name": "LIMS_TOKEN"}).text
+
+
+def test_versions_are_rolled_back_and_downloaded(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    with app.state.database.write() as tx:
+        row = content.get_content(tx, principal(app, "amara.okoye"), app.state.stages.all()[0], item.guid)
+        newer = content.add_bundle(tx, principal(app, "amara.okoye"), row, blob=_blob(app))
+        row.bundle_id, number = newer.id, newer.id
+    visitor.sign_in("amara.okoye")
+    base = f"/_/content/{item.guid}/versions"
+    page = visitor.get(base).text
+    assert f"Roll back to {item.bundle_id}" in page and page.count(">active<") == 1
+    answer = visitor.post(f"{base}/{item.bundle_id}/activate", follow_redirects=False)
+    assert answer.headers["location"].endswith("/log?of=deploy")
+    archive = visitor.get(f"{base}/{number}/download")
+    assert archive.content == b"newer" and "plant-monitor" in archive.headers["content-disposition"]
+    assert visitor.get(f"{base}/999/download").status_code == 404
+
+
+def _blob(app: FastAPI) -> Blob:
+    return put(app.state.blobs, [b"newer"], limit=100)
+
+
+def test_the_log_follows_a_running_deploy_and_stops_at_its_end(app: FastAPI, visitor: Visitor) -> None:
+    live, done = (
+        publish(app, "amara.okoye", "One", state="running"),
+        publish(app, "amara.okoye", "Two", state="failed", error="No such module."),
+    )
+    visitor.sign_in("amara.okoye")
+    page = visitor.get(f"/_/content/{live.guid}/log").text
+    assert "Unpacking the bundle" in page and "after=2" in page
+    more = visitor.get(f"/_/content/{live.guid}/log/lines?of=deploy&after=1").text
+    assert "Unpacking" not in more and "31 of 42" in more and "<html" not in more
+    ended = visitor.get(f"/_/content/{done.guid}/log").text
+    assert "No such module." in ended and "log/lines" not in ended
+
+
+def test_the_log_of_the_worker_is_read_from_the_launcher(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    app.state.launcher.lines[item.job_key] = ["Started", "<b>ERROR</b> broken"]
+    visitor.sign_in("amara.okoye")
+    page = visitor.get(f"/_/content/{item.guid}/log?of=worker").text
+    assert "&lt;b&gt;ERROR&lt;/b&gt; broken" in page and 'class="error"' in page
+    assert item.job_key in page
+    visitor.post(f"/_/content/{item.guid}/log/jobs/{item.job_key}/stop")
+    assert ">failed<" not in visitor.get(f"/_/content/{item.guid}").text
+
+
+def test_deleting_asks_for_the_name(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    visitor.sign_in("amara.okoye")
+    base = f"/_/content/{item.guid}"
+    assert visitor.post(f"{base}/delete", data={"confirmation": "yes"}).status_code == 422
+    assert (
+        visitor.post(f"{base}/delete", data={"confirmation": "plant-monitor"}, follow_redirects=False).status_code
+        == 303
+    )
+    assert visitor.get(base).status_code == 404
+
+
+def test_settings_keep_a_title_with_markup_as_text(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    visitor.sign_in("amara.okoye")
+    page = visitor.post(f"/_/content/{item.guid}/settings", data={"title": "<script>alert(1)</script>"}).text
+    assert "<script>alert" not in page and "&lt;script&gt;alert" in page
+    with app.state.database.read() as tx:
+        assert tx.query(Content).one().title == "<script>alert(1)</script>"

@@ -1,0 +1,35 @@
+"""The administration console."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi import FastAPI
+from tests.factories.pages_app import Visitor, publish
+
+
+@pytest.mark.parametrize("path", ["", "/users", "/groups", "/jobs", "/audit", "/audit/export", "/settings"])
+def test_the_administration_is_for_administrators(visitor: Visitor, path: str) -> None:
+    visitor.sign_in("amara.okoye")
+    assert visitor.get(f"/_/admin{path}").status_code == 403
+    assert "Administration" not in visitor.get("/").text
+    visitor.sign_in("jonas.brandt")
+    assert visitor.get(f"/_/admin{path}").status_code == 200
+
+
+def test_running_jobs_show_memory_and_can_be_stopped(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    visitor.sign_in("jonas.brandt")
+    page = visitor.get("/_/admin/jobs").text
+    assert "Plant monitor" in page and "141 MB" in page and f"/_/content/{item.guid}" in page
+    assert visitor.post(f"/_/admin/jobs/{item.job_key}/stop").status_code == 200
+
+
+def test_settings_are_shown_with_their_origin_and_never_a_secret(visitor: Visitor) -> None:
+    visitor.sign_in("jonas.brandt")
+    page = visitor.get("/_/admin/settings").text
+    assert "server.port" in page and "default" in page and "load_groups.medium" in page
+
+
+def test_the_overview_names_what_is_weak(visitor: Visitor) -> None:
+    visitor.sign_in("jonas.brandt")
+    assert "Apps can reach each other" in visitor.get("/_/admin").text
