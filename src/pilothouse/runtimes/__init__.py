@@ -9,7 +9,8 @@ from __future__ import annotations
 from pilothouse.base.seam import Seam
 from pilothouse.runtimes.contract import Restorer
 
-restorers = Seam("pilothouse.restorers", Restorer, {
+#: Not called ``restorers``: importing the folder of that name would replace it.
+library_restorers = Seam("pilothouse.restorers", Restorer, {
     "uv": "pilothouse.runtimes.restorers.uv:UvRestorer",
     "memory": "pilothouse.runtimes.restorers.memory:MemoryRestorer",
 })  # fmt: skip

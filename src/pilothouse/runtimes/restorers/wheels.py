@@ -31,11 +31,13 @@ def fetch(artifacts: Sequence[Artifact], folder: Path, *, index: str, log: Log) 
     if missing:
         size = sum(a.size_bytes or 0 for a in missing)
         log(f"Downloading {len(missing)} packages ({size / 1024**2:.0f} MB) …")
-        with httpx.Client(
-            timeout=60, follow_redirects=True, auth=_credentials(index), verify=ssl.create_default_context()
-        ) as client:
-            with ThreadPoolExecutor(PARALLEL) as pool:
-                list(pool.map(lambda artifact: _download(client, artifact, folder, log), missing))
+        with (
+            httpx.Client(
+                timeout=60, follow_redirects=True, auth=_credentials(index), verify=ssl.create_default_context()
+            ) as client,
+            ThreadPoolExecutor(PARALLEL) as pool,
+        ):
+            list(pool.map(lambda artifact: _download(client, artifact, folder, log), missing))
     return [_path(folder, a) for a in artifacts]
 
 

@@ -105,21 +105,9 @@ def bwrap_argv(
         words += ["--symlink", target, path] if target else ["--ro-bind", path, path]
     for name in ETC:
         words += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    words += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", str(tmp_size), "--tmpfs", "/tmp"]
-    words += [
-        "--perms",
-        "1777",
-        "--size",
-        str(tmp_size),
-        "--tmpfs",
-        "/dev/shm",
-        "--size",
-        str(tmp_size),
-        "--perms",
-        "1777",
-        "--tmpfs",
-        "/var/tmp",
-    ]
+    words += ["--proc", "/proc", "--dev", "/dev"]
+    for folder in ("/tmp", "/dev/shm", "/var/tmp"):
+        words += ["--perms", "1777", "--size", str(tmp_size), "--tmpfs", folder]
     made: set[str] = {"/", "/usr", "/etc", "/proc", "/dev", "/tmp", "/var", "/var/tmp"}
     for path in readable:
         words += [*_parents(path, made), "--ro-bind-try", path, path]
