@@ -29,8 +29,9 @@ from pilothouse.db.changes import CHANNEL
 from pilothouse.db.schema import check
 from pilothouse.gateway.door import Door, Origins
 from pilothouse.gateway.pages import Pages, PageTexts
-from pilothouse.gateway.serving import door_secret
+from pilothouse.gateway.serving import door_secret, running_since
 from pilothouse.gateway.usage import UsageReader
+from pilothouse.gateway.usage import sweep as sweep_usage
 from pilothouse.settings import Loaded
 from pilothouse.stages import sync
 from pilothouse.tasks import Queue, Recurring, Run
@@ -64,7 +65,8 @@ class ControlPlane:
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self.usage = UsageReader(house.database, house.access_log)
+        run = house.loaded.home / "run"
+        self.usage = UsageReader(house.database, house.access_log, since=partial(running_since, run))
         self.reconciler = Reconciler(house.engines, self._activity)
         tasks = house.loaded.settings.tasks
         self.queue = Queue(
@@ -130,6 +132,7 @@ class ControlPlane:
 
     def _sweep(self, run: Run) -> None:
         sweep(self.house.database, older_than=self.house.loaded.settings.tasks.retention)
+        sweep_usage(self.house.database, older_than=self.house.loaded.settings.gateway.usage_kept)
 
     def _front(self) -> Front:
         house = self.house

@@ -72,6 +72,15 @@ def command(file: Path) -> list[str]:
     return [sys.executable, "-I", "-m", "pilothouse.gateway.supervisor", str(file)]
 
 
+def running_since(run: Path) -> float | None:
+    """When the oldest Envoy that still runs was started (seconds since 1970), as the supervisor wrote it down."""
+    try:
+        known = json.loads((run / "processes.json").read_bytes())
+        return min(float(record["since"]) for record in (known["envoy"], *known["leaving"]) if record)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def door_secret(keys: Path) -> str:
     """The secret between Envoy and the control plane, made once and kept in ``keys/door`` (0600)."""
     file = keys / "door"

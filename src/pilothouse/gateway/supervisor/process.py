@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,10 @@ SCRUBBED = ("PYTHONDONTWRITEBYTECODE", "NOTIFY_SOCKET")
 
 @dataclass
 class Process:
-    """A live process. ``pidfd`` becomes readable when it ends. ``fd`` is its number for the listening socket, or -1."""
+    """A live process. ``pidfd`` becomes readable when it ends. ``fd`` is its number for the listening socket, or -1.
+
+    ``started`` counts in ticks from boot and names the process; ``since`` is the same moment for people and logs.
+    """
 
     pid: int
     started: int
@@ -32,10 +36,11 @@ class Process:
     fd: int
     pidfd: int
     child: subprocess.Popen[bytes] | None = None
+    since: float = 0.0
 
     def record(self) -> dict[str, Any]:
         """What `adopt` needs to find it again."""
-        names = ("pid", "started", "boot", "digest", "ready_socket", "fd")
+        names = ("pid", "started", "boot", "digest", "ready_socket", "fd", "since")
         return {name: getattr(self, name) for name in names}
 
     def is_alive(self) -> bool:
@@ -77,7 +82,7 @@ def spawn(program: Program, *, log: Path, fd: int = -1) -> Process:
         child.wait()
         raise
     started = start_time(child.pid) or 0
-    return Process(child.pid, started, boot_id(), program.digest, program.ready_socket, fd, pidfd, child)
+    return Process(child.pid, started, boot_id(), program.digest, program.ready_socket, fd, pidfd, child, time.time())
 
 
 def adopt(record: dict[str, Any]) -> Process | None:

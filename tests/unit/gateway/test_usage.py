@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from pilothouse.base import clock
+from pilothouse.db import Database
+from pilothouse.gateway.envoy.accesslog import ENDED, FIELDS, OPENED
+from pilothouse.gateway.models import UsageEvent
+from pilothouse.gateway.serving import running_since
+from pilothouse.gateway.usage import UsageReader, sweep
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "access.log"
+
+
+@pytest.fixture
+def reader(sqlite_database: Database, log: Path) -> UsageReader:
+    return UsageReader(sqlite_database, log)
+
+
+def line(**changes: Any) -> str:
+    """A line as Envoy writes it, about a page load of content 7 by user 3."""
+    row: dict[str, Any] = dict.fromkeys(FIELDS)
+    row |= {
+        "t": "2026-03-02T12:00:00.000Z",
+        "kind": ENDED,
+        "id": "a-1",
+        "path": "/content/x/",
+        "status": 200,
+        "ms": 250,
+    }
+    row |= {"cid": "content:7", "sub": "3", "jid": "job1", "stage": "1", "bundle": "4", "page": "1", "agent": "Tester"}
+    return json.dumps(row | changes) + "\n"
+
+
+def write(log: Path, *lines: str) -> None:
+    with log.open("a") as file:
+        file.writelines(lines)
+
+
+def rows(database: Database) -> list[UsageEvent]:
+    with database.read() as tx:
+        return list(tx.scalars(select(UsageEvent).order_by(UsageEvent.stream)))
+
+
+def test_a_page_load_is_a_visit_with_everything_the_door_said(
+    reader: UsageReader, sqlite_database: Database, log: Path
+) -> None:
+    write(log, line())
+    assert reader.once() == 1
+    (row,) = rows(sqlite_database)
+    assert (row.kind, row.subject_kind, row.subject_id, row.stage_id, row.bundle_id) == ("visit", "content", 7, 1, 4)
+    assert (row.principal_id, row.job_key, row.path, row.status, row.user_agent) == (
+        3,
+        "job1",
+        "/content/x/",
+        200,
+        "Tester",
+    )
+    assert (row.started_at, row.duration_ms, row.ended_at) == (NOON, 250, NOON + timedelta(milliseconds=250))
+
+
+def test_other_requests_are_hits_and_visitors_may_be_nobody(
+    reader: UsageReader, sqlite_database: Database, log: Path
+) -> None:
+    write(log, line(page=None, sub=None))
+    reader.once()
+    (row,) = rows(sqlite_database)
+    assert (row.kind, row.principal_id) == ("hit", None)
+
+
+def test_requests_that_were_no_use_of_anything_leave_no_row(
+    reader: UsageReader, sqlite_database: Database, log: Path
+) -> None:
+    write(log, line(cid=None))
+    assert reader.once() == 0
+    assert rows(sqlite_database) == []
+
+
+def test_a_line_is_counted_once_however_often_it_is_read(
+    reader: UsageReader, sqlite_database: Database, log: Path
+) -> None:
+    write(log, line(), line())
+    reader.once()
+    reader.once()
+    assert UsageReader(sqlite_database, log).once() == 0
+    assert len(rows(sqlite_database)) == 1
+
+
+def test_half_a_line_waits_for_its_other_half(reader: UsageReader, sqlite_database: Database, log: Path) -> None:
+    text = line()
+    write(log, text[:50])
+    assert reader.once() == 0
+    write(log, text[50:])
+    assert reader.once() == 1
+    assert len(rows(sqlite_database)) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["no json\n", "[]\n", line(t="yesterday"), line(id=None), line(cid="content:x"), line(cid="content")]
+)
+def test_a_line_that_makes_no_sense_does_not_hide_the_next(
+    reader: UsageReader, sqlite_database: Database, log: Path, text: str
+) -> None:
+    write(log, text, line())
+    reader.once()
+    assert len(rows(sqlite_database)) == 1
+
+
+def test_rotation_loses_no_line(reader: UsageReader, sqlite_database: Database, log: Path) -> None:
+    write(log, line(id="a-1"))
+    reader.once()
+    write(log, line(id="a-2"))
+    log.rename(log.with_name("access.log.1"))
+    write(log.with_name("access.log.1"), line(id="a-3"))
+    write(log, line(id="a-4"))
+    reader.once()
+    assert [row.stream for row in rows(sqlite_database)] == ["a-1", "a-2", "a-3", "a-4"]
+
+
+def test_a_missing_log_is_no_error(reader: UsageReader) -> None:
+    assert reader.once() == 0
+
+
+def test_a_socket_is_open_from_its_first_line_to_its_second(
+    reader: UsageReader, sqlite_database: Database, log: Path
+) -> None:
+    write(log, line(kind=OPENED, status=101, ms=3, page=None))
+    reader.once()
+    (row,) = rows(sqlite_database)
+    assert (row.kind, row.ended_at) == ("socket", None)
+    assert len(reader.busy("job1").sockets) == 1
+    write(log, line(kind=ENDED, status=101, ms=60_000, page=None))
+    reader.once()
+    (row,) = rows(sqlite_database)
+    assert (row.kind, row.ended_at, row.duration_ms) == ("socket", NOON + timedelta(minutes=1), 60_000)
+    assert len(reader.busy("job1").sockets) == 0
+    assert reader.busy("job1").last == (NOON + timedelta(minutes=1)).timestamp()
+
+
+def test_a_job_nobody_used_is_not_busy(reader: UsageReader) -> None:
+    assert (len(reader.busy("other").sockets), reader.busy("other").last) == (0, 0.0)
+
+
+def test_open_sockets_are_remembered_over_a_restart(reader: UsageReader, sqlite_database: Database, log: Path) -> None:
+    write(log, line(kind=OPENED, status=101))
+    reader.once()
+    again = UsageReader(sqlite_database, log)
+    again.start()
+    try:
+        assert len(again.busy("job1").sockets) == 1
+    finally:
+        again.stop()
+
+
+def test_sockets_of_an_envoy_that_was_killed_are_closed_when_the_next_one_runs(
+    sqlite_database: Database, log: Path
+) -> None:
+    started: list[float | None] = [NOON.timestamp() - 60]
+    reader = UsageReader(sqlite_database, log, since=lambda: started[0])
+    write(log, line(id="old", kind=OPENED, status=101))
+    reader.once()
+    assert len(reader.busy("job1").sockets) == 1
+    started[0] = None
+    reader.once()
+    assert len(reader.busy("job1").sockets) == 1
+    started[0] = NOON.timestamp() + 10
+    write(log, line(id="new", kind=OPENED, status=101, t="2026-03-02T12:00:11.000Z"))
+    reader.once()
+    assert list(reader.busy("job1").sockets) == ["new"]
+    new, old = rows(sqlite_database)
+    assert (old.ended_at, new.ended_at) == (NOON + timedelta(seconds=10), None)
+
+
+def test_many_lines_make_few_statements(reader: UsageReader, sqlite_database: Database, log: Path) -> None:
+    write(log, *(line(id=f"s-{number}") for number in range(3000)))
+    assert reader.once() == 3000
+    write(log, *(line(id=f"s-{number}") for number in range(2000, 4000)))
+    assert reader.once() == 2000
+    assert len(rows(sqlite_database)) == 4000
+
+
+def test_old_rows_are_swept(reader: UsageReader, sqlite_database: Database, log: Path, frozen_clock: Any) -> None:
+    today = clock.now().strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    write(log, line(id="old", t="2020-01-01T00:00:00.000Z"), line(id="new", t=today))
+    reader.once()
+    assert sweep(sqlite_database, older_than=timedelta(days=90)) == 1
+    assert [row.stream for row in rows(sqlite_database)] == ["new"]
+
+
+def test_the_oldest_living_envoy_is_found_in_the_supervisors_record(tmp_path: Path) -> None:
+    file = tmp_path / "processes.json"
+    assert running_since(tmp_path) is None
+    file.write_text(json.dumps({"envoy": {"since": 20.0}, "leaving": [{"since": 10.0}]}))
+    assert running_since(tmp_path) == 10.0
+    file.write_text(json.dumps({"envoy": None, "leaving": []}))
+    assert running_since(tmp_path) is None
