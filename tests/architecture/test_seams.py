@@ -14,7 +14,7 @@ from tests.factories.source import ROOMS, ROOT
 from pilothouse.base.seam import Seam
 
 CONTRACT_METHODS = 7
-#: What is owed to a seam; taken off here as soon as it is there.
+#: What is owed to a seam and skipped loudly as long as nothing of it is there.
 NO_SUITE_YET: set[str] = {"audit_sinks", "blob_stores", "content_kinds", "identity_providers", "launchers", "restorers"}
 NO_PAGE_YET: set[str] = {"audit_sinks", "blob_stores", "content_kinds", "identity_providers", "launchers", "restorers"}
 NO_MODULE_YET: set[str] = {"pilothouse.launcher.backends.memory:MemoryLauncher"}
@@ -71,8 +71,7 @@ def test_a_contract_is_small_and_says_what_it_owes(seam: Seam[Any]) -> None:
 @EACH
 def test_every_name_in_the_table_loads(seam: Seam[Any]) -> None:
     for name, target in seam.table.items():
-        if target in NO_MODULE_YET:
-            assert find_spec(target.split(":")[0]) is None, "it is there: take it off the list"
+        if target in NO_MODULE_YET and find_spec(target.split(":")[0]) is None:
             continue
         assert find_spec(target.split(":")[0]) is not None, (
             f"{seam.group}: {name} leads to {target}, which is not there"
@@ -89,26 +88,23 @@ def test_no_implementation_was_forgotten_in_the_table(seam: Seam[Any]) -> None:
         for name, thing in vars(module).items()
         if isinstance(thing, type) and thing.__module__ == module.__name__ and owed <= set(dir(thing))
     }
-    assert {target for target in kept if not target.split(":")[1].startswith("_")} == set(
-        seam.table.values()
-    ) - NO_MODULE_YET
+    public = {target for target in kept if not target.split(":")[1].startswith("_")}
+    assert public == {target for target in seam.table.values() if target not in NO_MODULE_YET or target in public}
 
 
 @EACH
 def test_every_implementation_has_its_conformance_suite(seam: Seam[Any]) -> None:
     folder = ROOT / "tests" / "conformance" / name_of(seam)
-    if name_of(seam) in NO_SUITE_YET:
-        assert not list(folder.glob("test_*.py")), "its suite is there: take it off the list"
-        return
+    if name_of(seam) in NO_SUITE_YET and not folder.is_dir():
+        pytest.skip(f"owed: {folder.relative_to(ROOT)}")
     assert {p.name for p in folder.glob("test_*.py")} == {f"test_{n.replace('-', '_')}.py" for n in seam.table}
 
 
 @EACH
 def test_every_seam_has_its_reference_page(seam: Seam[Any]) -> None:
     page = ROOT / "docs" / "reference" / f"{name_of(seam).replace('_', '-')}.md"
-    if name_of(seam) in NO_PAGE_YET:
-        assert not page.exists(), "its page is there: take it off the list"
-        return
+    if name_of(seam) in NO_PAGE_YET and not page.exists():
+        pytest.skip(f"owed: {page.relative_to(ROOT)}")
     assert page.exists(), f"{page.relative_to(ROOT)} is missing"
     text = page.read_text()
     assert [name for name in seam.table if f"`{name}`" not in text] == []
