@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
 from pilothouse.asgi.context import Db, SignedIn, Stage
 from pilothouse.asgi.rendering import Badge, frame, page, server_url
@@ -28,6 +28,7 @@ router = APIRouter()
 CARDS_SHOWN = 6
 BUILDS_SHOWN = 8
 LOOKED_THROUGH = 200
+TASKS_LOOKED_THROUGH = 2000
 JUST_NOW = timedelta(minutes=3)
 
 
@@ -65,7 +66,9 @@ def show_now(request: Request, db: Db, caller: SignedIn, stage: Stage) -> Respon
 def now(request: Request, tx: Tx, caller: Principal, stage: StageRef) -> Now:
     """Deploys that run, wait, or ended a moment ago, of content that ``caller`` may see; oldest first, so that nothing jumps."""
     fresh = or_(Task.state.in_(reading.UNDER_WAY), Task.ended_at > clock.now() - JUST_NOW)
-    chosen = select(Task).where(Task.kind == reading.DEPLOY, Task.subject_kind == "content", fresh)
+    newest = select(func.max(Task.id)).scalar_subquery()  # pages ask every second: never walk through a month of tasks
+    recent = Task.id > newest - TASKS_LOOKED_THROUGH
+    chosen = select(Task).where(recent, Task.kind == reading.DEPLOY, Task.subject_kind == "content", fresh)
     tasks = list(tx.scalars(chosen.order_by(Task.id.desc()).limit(BUILDS_SHOWN * 4)))
     ids = {task.subject_id for task in tasks}
     rows = {row.id: row for row in tx.scalars(visible(caller, stage).where(Content.id.in_(ids)))}

@@ -69,6 +69,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     (document.querySelector("#gallery-search") ?? document.querySelector("#search"))?.focus();
   }
+  if (event.key === "?") document.querySelector("#shortcuts")?.showModal();
   if (waitsForPlace) document.querySelector(`[data-key="${CSS.escape(event.key)}"]`)?.click();
   waitsForPlace = event.key === "g";
 });
