@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -77,7 +78,7 @@ class ControlPlane:
                 SWEEP: self._sweep,
             },
             limits={"builds": tasks.builds, "starts": tasks.starts, "system": 1},
-            replica=house.installation,
+            replica=f"{house.installation}@{socket.gethostname()}"[:40],
             recurring=[Recurring("sweep", SWEEP, timedelta(hours=1))],
         )
         self.front = self._front()

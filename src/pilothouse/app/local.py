@@ -8,21 +8,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import make_url
+
 from pilothouse.app.dashboard import dashboard
 from pilothouse.app.house import House, build
 from pilothouse.audit.service import seal, verify
 from pilothouse.base.access import SYSTEM
+from pilothouse.base.errors import NotFound
 from pilothouse.db.schema import check
 from pilothouse.launcher.contract import FINAL
 from pilothouse.settings import Loaded, load
 from pilothouse.stages import sync
 
 
+class NoInstallation(NotFound):
+    """There is no installation in this folder. Start one with `pilothouse serve --home DIR`, or name another folder."""
+
+    code = "app/no-installation"
+
+
 @contextmanager
 def local_api(home: Path, *, file: Path | None = None) -> Iterator[Any]:
     """The ASGI application of ``/api/v1``; every request is the system's. Works beside a running server and without one."""
-    house = build(load(home, file=file))
-    check(house.database)
+    house = _existing(load(home, file=file))
     with house.database.write() as tx:
         sync(tx, house.loaded.settings.stages)
     inner, stage = dashboard(house), house.stages.all()[0]
@@ -39,8 +47,7 @@ def local_api(home: Path, *, file: Path | None = None) -> Iterator[Any]:
 
 def verify_audit(loaded: Loaded) -> dict[str, Any]:
     """Seal what is waiting, then check the whole trail."""
-    house = build(loaded)
-    check(house.database)
+    house = _existing(loaded)
     seal(house.database, house.audit_key, house.audit_sink)
     report = verify(house.database, house.audit_key, house.audit_sink)
     return {
@@ -60,3 +67,15 @@ def stop_all_jobs(house: House, *, patience_s: float = 15.0) -> None:
     while running and time.monotonic() < deadline:
         running = [key for key in running if house.launcher.status(key).state not in FINAL]
         time.sleep(0.05)
+
+
+def _existing(loaded: Loaded) -> House:
+    """The house of an installation that was started before. Raises `NoInstallation`, and what a wrong schema raises."""
+    database = make_url(loaded.db_url)
+    if database.get_backend_name() == "sqlite" and not Path(database.database or "").exists():
+        raise NoInstallation(
+            f"There is no installation in {loaded.home}. Start one with `pilothouse serve --home {loaded.home}`."
+        )
+    house = build(loaded)
+    check(house.database)
+    return house
