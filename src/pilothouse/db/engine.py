@@ -34,7 +34,7 @@ class Database:
     """One database. ``write()`` and ``read()`` give transactions; ``url`` may be ``sqlite:///FILE`` or ``postgresql://…``.
 
     On SQLite a write transaction takes the write lock with its first statement (``BEGIN IMMEDIATE``, waiting up to 15 s)
-    and a read transaction never waits. On PostgreSQL both use the same pool. Both raise `DatabaseDown` when there is no
+    and a read transaction never waits. On PostgreSQL both use the same pool and wait as long for a row. Both raise `DatabaseDown` when there is no
     connection, no lock or no space; any other exception rolls back and goes on. A `DatabaseDown` from a commit leaves open
     whether it happened: whoever tries again must be able to meet their own rows.
     """
@@ -78,16 +78,12 @@ class Database:
         self.read_engine.dispose()
 
     def _engine(self, pool_size: int, *, immediate: bool) -> Engine:
+        shared: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 5, "hide_parameters": True}  # for logs
         if not self.is_sqlite:
-            return create_engine(
-                self.url, pool_size=pool_size, max_overflow=5, pool_pre_ping=True, connect_args={"connect_timeout": 5}
-            )
-        engine = create_engine(
-            self.url,
-            pool_size=pool_size,
-            max_overflow=5,
-            connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None},
-        )
+            engine = create_engine(self.url, pool_pre_ping=True, connect_args={"connect_timeout": 5}, **shared)
+            event.listen(engine, "connect", _prepare_postgres)
+            return engine
+        engine = create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT_S, "isolation_level": None}, **shared)
         event.listen(engine, "connect", _prepare_sqlite)
         begin = "BEGIN IMMEDIATE" if immediate else "BEGIN"
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
@@ -122,6 +118,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_postgres(connection: Any, _record: Any) -> None:
+    connection.execute(f"SET lock_timeout = '{BUSY_TIMEOUT_S}s'")
+    connection.commit()
 
 
 @contextmanager

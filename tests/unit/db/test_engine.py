@@ -174,6 +174,28 @@ def test_a_lock_that_is_never_free_is_an_outage(
         impatient.close()
 
 
+def test_a_row_that_is_never_free_is_an_outage_too(
+    postgres_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pilothouse.db.engine.BUSY_TIMEOUT_S", 1)
+    impatient = Database(postgres_database.url.render_as_string(hide_password=False))
+    with postgres_database.write() as holder:
+        holder.add(row := stage())
+    with postgres_database.write() as holder:
+        holder.get(Stage, row.id, with_for_update=True)
+        with pytest.raises(DatabaseDown), impatient.write() as tx:
+            tx.get(Stage, row.id, with_for_update=True)
+    impatient.close()
+
+
+def test_an_error_in_the_log_does_not_show_what_was_to_be_stored(sqlite_database: Database) -> None:
+    with sqlite_database.write() as tx:
+        tx.add(stage())
+    with pytest.raises(IntegrityError) as raised, sqlite_database.write() as tx:
+        tx.add(Stage(key="dev", title="hunter2", path="/", position=0))
+    assert "hunter2" not in str(raised.value)
+
+
 def test_a_wrong_statement_is_not_an_outage(database: Database) -> None:
     with pytest.raises(SQLAlchemyError), database.read() as tx:
         tx.execute(text("SELECT * FROM nowhere"))
