@@ -251,7 +251,6 @@ class Door:
         fields = [
             (h.SUBJECT, f"{place.subject.kind}:{place.subject.id}"),
             (h.STAGE, str(place.stage_id)),
-            (h.MOUNT, place.mount),
         ]
         if bundle_id is not None:
             fields.append((h.BUNDLE, str(bundle_id)))

@@ -1,0 +1,329 @@
+"""The door alone: an ASGI application that is asked as Envoy asks it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from pilothouse.base.access import ANONYMOUS, Principal, ResourceRef, Role
+from pilothouse.base.errors import NotAuthenticated
+from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, StaticFile, Target, Timeout, Worker
+from pilothouse.gateway.door import Door, Origins
+from pilothouse.gateway.pages import Pages, PageTexts
+from pilothouse.stages import StageRef
+
+MOUNT = "/content/x/"
+ALICE = Principal(3, Role.VIEWER, "älice", group_names=("g1", "g2"), login="l1")
+ROBOT = Principal(4, Role.PUBLISHER, "robot", key=9)
+WORKER = Worker("127.64.0.1:20000", "job1", bundle_id=4)
+BROWSER = {"accept": "text/html", "sec-fetch-mode": "navigate", "sec-fetch-site": "none"}
+SOCKET = {"sec-websocket-version": "13"}
+
+
+@dataclass
+class Owner:
+    """Content at `MOUNT`. ``targets`` are given one after the other, the last one for ever."""
+
+    targets: list[Target] = field(default_factory=lambda: [WORKER])
+    opens: bool = True
+    edits: bool = False
+    redirect: str | None = None
+    woken: int = 0
+    seen: list[Asked] = field(default_factory=list)
+
+    def find(self, asked: Asked) -> Place | None:
+        self.seen.append(asked)
+        if not asked.path.startswith("/content/x"):
+            return None
+        return Place(
+            ResourceRef("content", 7), asked.stage_id, asked.stage_path[:-1] + MOUNT, "", redirect=self.redirect
+        )
+
+    def may_open(self, place: Place, principal: Principal) -> bool:
+        return self.opens
+
+    def may_edit(self, place: Place, principal: Principal) -> bool:
+        return self.edits
+
+    def target(self, place: Place, asked: Asked) -> Target:
+        return self.targets.pop(0) if len(self.targets) > 1 else self.targets[0]
+
+    def wake(self, place: Place, principal: Principal) -> None:
+        self.woken += 1
+
+    def title(self, place: Place) -> str:
+        return "The app"
+
+
+class Resolver:
+    def __init__(self) -> None:
+        self.principal = ALICE
+
+    def resolve(self, headers: Mapping[str, str]) -> Principal:
+        if "wrong" in headers.get("authorization", ""):
+            raise NotAuthenticated("This key is not valid.")
+        return self.principal
+
+
+class OneStage:
+    def resolve(self, host: str, path: str) -> tuple[StageRef, str]:
+        if path.startswith("/prod/"):
+            return StageRef(2, "prod", "Production", "/prod/", None, 1), path.removeprefix("/prod")
+        return StageRef(1, "dev", "Development", "/", None, 0), path
+
+
+@dataclass
+class Answered:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def page(self) -> str:
+        """The path of the control plane's page that it leads to."""
+        assert (self.status, self.headers["x-ph-to"]) == (200, "page")
+        return self.headers["x-ph-path"]
+
+
+class Stand:
+    def __init__(self) -> None:
+        self.owner, self.resolver = Owner(), Resolver()
+        say = lambda *words: " ".join(words).encode()  # noqa: E731
+        self.pages = Pages(PageTexts(say, say, say, say, {"content-type": "text/html"}, lambda accepted: "en"))
+        self.origins = Origins(dashboard=lambda host: "http://d", content=lambda host: "http://c")
+
+    def ask(self, path: str = MOUNT, headers: Mapping[str, str] | None = None, **changes: Any) -> Answered:
+        door = Door(
+            secret="s3", resolver=self.resolver, stages=OneStage(), owners=[self.owner], origins=self.origins,
+            files={"apps": Path("/home/apps")}, pages=self.pages,
+        )  # fmt: skip
+        given = {"host": "h:1", "x-ph-door": "s3", "x-ph-listener": "content", **(headers or {})}
+        return asyncio.run(call(door, "/__authz" + path, given, **changes))
+
+    def page(self, path: str, headers: Mapping[str, str]) -> Answered:
+        return asyncio.run(call(self.pages, path, headers))
+
+
+async def call(
+    app: Any, path: str, headers: Mapping[str, str], *, method: str = "GET", leaves: bool = False
+) -> Answered:
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        if leaves:
+            return {"type": "http.disconnect"}
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    plain, _, query = path.partition("?")
+    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": plain,
+        "raw_path": plain.encode(),
+        "query_string": query.encode(),
+        "headers": raw,
+    }
+    await app(scope, receive, send)
+    names = [name for name, _ in sent[0]["headers"]]
+    assert len(names) == len(set(names)), "Envoy would have to choose"
+    fields = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return Answered(sent[0]["status"], fields, sent[1]["body"])
+
+
+@pytest.fixture
+def stand() -> Stand:
+    return Stand()
+
+
+def test_a_worker_is_told_with_identity_addresses_and_what_usage_needs(stand: Stand) -> None:
+    told = stand.ask(MOUNT + "a?b=1", BROWSER).headers
+    assert (told["x-ph-to"], told["x-ph-dst"], told["x-ph-mount"], told["x-ph-inner"]) == (
+        "app5m",
+        "127.64.0.1:20000",
+        MOUNT,
+        "/",
+    )
+    assert json.loads(told["x-ph-idn"]) == {"user": "älice", "groups": ["g1", "g2"]}
+    assert told["x-ph-idn"].isascii()
+    assert (told["x-ph-base"], told["x-ph-request"]) == ("http://c/content/x", "http://c/content/x/a?b=1")
+    assert (told["x-ph-sub"], told["x-ph-jid"], told["x-ph-cid"]) == ("3", "job1", "content:7")
+    assert (told["x-ph-stage"], told["x-ph-bundle"], told["x-ph-page"]) == ("1", "4", "1")
+
+
+def test_nobody_has_no_identity(stand: Stand) -> None:
+    stand.resolver.principal = ANONYMOUS
+    assert not {"x-ph-idn", "x-ph-sub", "x-ph-page"} & set(stand.ask().headers)
+
+
+def test_the_content_of_another_stage_keeps_its_prefix(stand: Stand) -> None:
+    told = stand.ask("/prod/content/x/").headers
+    assert (told["x-ph-mount"], told["x-ph-prefix"], told["x-ph-stage"]) == ("/prod/content/x/", "/prod/content/x", "2")
+    assert stand.owner.seen[0].path == "/content/x/"
+
+
+@pytest.mark.parametrize("secret", ["", "s", "s3x"])
+def test_without_the_secret_there_is_no_door(stand: Stand, secret: str) -> None:
+    assert stand.ask(headers={"x-ph-door": secret}).status == 404
+    assert stand.owner.seen == []
+
+
+def test_a_wrong_key_fails_on_public_content_too(stand: Stand) -> None:
+    answer = stand.ask(headers={"authorization": "Key wrong"})
+    assert (answer.status, json.loads(answer.body)["code"]) == (401, 30)
+
+
+def test_nobodys_path_is_404_in_the_clients_form(stand: Stand) -> None:
+    page, program = stand.ask("/nowhere/", BROWSER), stand.ask("/nowhere/")
+    assert (page.status, page.headers["content-type"]) == (404, "text/html")
+    assert (program.status, json.loads(program.body)["code"]) == (404, 4)
+
+
+def test_browsers_meet_content_on_its_own_origin_only(stand: Stand) -> None:
+    answer = stand.ask(MOUNT + "a?b=1", {**BROWSER, "x-ph-listener": "dashboard"})
+    assert (answer.status, answer.headers["location"]) == (307, "http://c/content/x/a?b=1")
+    for mode in ("cors", "no-cors", "websocket"):
+        assert stand.ask(headers={"sec-fetch-mode": mode, "x-ph-listener": "dashboard"}).status == 307
+
+
+def test_keys_and_plain_clients_are_served_on_the_dashboards_origin_too(stand: Stand) -> None:
+    assert stand.ask(headers={"x-ph-listener": "dashboard"}).headers["x-ph-to"] == "app5m"
+    stand.resolver.principal = ROBOT
+    assert stand.ask(headers={**BROWSER, "x-ph-listener": "dashboard"}).headers["x-ph-base"] == "http://d/content/x"
+
+
+def test_with_a_single_origin_nothing_is_redirected(stand: Stand) -> None:
+    stand.origins = replace(stand.origins, is_single=True)
+    assert stand.ask(headers={**BROWSER, "x-ph-listener": "dashboard"}).status == 200
+
+
+def test_a_visitor_without_a_login_is_led_to_sign_in_and_back(stand: Stand) -> None:
+    stand.owner.opens, stand.resolver.principal = False, ANONYMOUS
+    answer = stand.ask(MOUNT + "?a=1&b=2", BROWSER)
+    assert answer.status == 302
+    assert answer.headers["location"].startswith("http://d/__login__?url=")
+    assert quote(MOUNT + "?a=1&b=2", safe="") in answer.headers["location"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "method"), [({}, "GET"), ({**BROWSER}, "POST"), ({**SOCKET, "accept": "text/html"}, "GET")]
+)
+def test_programs_writers_and_sockets_without_a_login_get_401(
+    stand: Stand, headers: dict[str, str], method: str
+) -> None:
+    stand.owner.opens, stand.resolver.principal = False, ANONYMOUS
+    assert stand.ask(headers=headers, method=method).status == 401
+
+
+def test_who_is_known_but_not_allowed_is_told_so_and_nothing_wakes(stand: Stand) -> None:
+    stand.owner.opens, stand.owner.targets = False, [Asleep(starting=False, timeout_s=1)]
+    page = stand.ask(headers=BROWSER)
+    stand.resolver.principal = ROBOT
+    program = stand.ask()
+    assert (page.status, program.status, json.loads(program.body)["code"]) == (403, 403, 19)
+    assert stand.owner.woken == 0
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://h:2", "null", ""])
+def test_a_socket_from_another_site_is_refused(stand: Stand, origin: str) -> None:
+    assert stand.ask(headers={**SOCKET, "origin": origin}).status == 403
+
+
+def test_a_socket_from_its_own_site_or_with_a_key_passes(stand: Stand) -> None:
+    assert stand.ask(headers={**SOCKET, "origin": "http://h:1"}).headers["x-ph-to"] == "app5m"
+    stand.resolver.principal = ROBOT
+    assert stand.ask(headers=SOCKET).headers["x-ph-to"] == "app5m"
+
+
+def test_a_missing_slash_is_added_and_writing_stays_writing(stand: Stand) -> None:
+    stand.owner.redirect = MOUNT
+    reading, writing = stand.ask("/content/x?a=1"), stand.ask("/content/x", method="POST")
+    assert (reading.status, reading.headers["location"]) == (302, MOUNT + "?a=1")
+    assert (writing.status, writing.headers["location"]) == (308, MOUNT)
+
+
+def test_timeouts_of_content_choose_the_route(stand: Stand) -> None:
+    stand.owner.targets = [replace(WORKER, timeout=Timeout.NONE)]
+    assert stand.ask().headers["x-ph-to"] == "app0"
+
+
+def test_a_program_waits_until_the_worker_is_up(stand: Stand) -> None:
+    asleep = Asleep(starting=False, timeout_s=30)
+    stand.owner.targets = [asleep, asleep, asleep, WORKER]
+    assert stand.ask().headers["x-ph-dst"] == "127.64.0.1:20000"
+    assert stand.owner.woken == 1
+
+
+def test_a_browser_sees_a_page_after_two_seconds(stand: Stand) -> None:
+    stand.owner.targets = [Asleep(starting=True, timeout_s=30)]
+    began = time.monotonic()
+    answer = stand.ask(headers=BROWSER)
+    assert 1.9 < time.monotonic() - began < 4
+    shown = stand.page(answer.page(), BROWSER)
+    assert (shown.status, shown.headers["retry-after"], b"The app" in shown.body) == (503, "2", True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "method"),
+    [({}, "HEAD"), ({}, "OPTIONS"), ({"sec-purpose": "prefetch;prerender"}, "GET"), ({"purpose": "prefetch"}, "GET")],
+)
+def test_looking_ahead_wakes_nothing(stand: Stand, headers: dict[str, str], method: str) -> None:
+    stand.owner.targets = [Asleep(starting=False, timeout_s=30)]
+    assert stand.ask(headers=headers, method=method).page()
+    assert stand.owner.woken == 0
+
+
+def test_nobody_waits_for_a_client_that_left(stand: Stand) -> None:
+    stand.owner.targets = [Asleep(starting=True, timeout_s=30)]
+    began = time.monotonic()
+    stand.ask(leaves=True)
+    assert time.monotonic() - began < 2
+
+
+def test_a_failed_start_is_a_page_of_500_or_more_never_a_broken_door(stand: Stand) -> None:
+    stand.owner.targets = [Broken(502, "ModuleNotFoundError: nope", "/log")]
+    viewer = stand.page(stand.ask(headers=BROWSER).page(), BROWSER)
+    assert (viewer.status, b"ModuleNotFoundError" in viewer.body) == (502, False)
+    stand.owner.edits = True
+    owner = stand.page(stand.ask(headers=BROWSER).page(), BROWSER)
+    assert (owner.status, b"ModuleNotFoundError" in owner.body, b"/log" in owner.body) == (502, True, True)
+
+
+def test_programs_get_a_failure_as_json_with_its_status(stand: Stand) -> None:
+    stand.owner.targets, stand.owner.edits = [Broken(502, "It fell.")], True
+    answer = stand.page(stand.ask().page(), {})
+    assert (answer.status, json.loads(answer.body)["error"]) == (502, "The app did not start. It fell.")
+
+
+def test_what_was_never_deployed_is_said_at_once(stand: Stand) -> None:
+    stand.owner.targets = [Broken(404, "Nothing was deployed yet.")]
+    assert stand.ask(headers=BROWSER).status == 404
+
+
+def test_a_file_is_told_with_what_usage_needs(stand: Stand) -> None:
+    stand.owner.targets = [StaticFile("/home/apps/x/i.html", 10, '"e"', "text/html", bundle_id=4)]
+    told = stand.ask(headers=BROWSER).headers
+    assert (told["x-ph-to"], told["x-ph-file"], told["x-ph-cid"], told["x-ph-bundle"]) == (
+        "file",
+        "apps/x/i.html",
+        "content:7",
+        "4",
+    )
+    assert stand.ask(headers={"if-none-match": '"e"'}).status == 304
+
+
+def test_page_loads_on_plain_http_are_known_by_their_other_header(stand: Stand) -> None:
+    assert stand.ask(headers={"upgrade-insecure-requests": "1"}).headers["x-ph-page"] == "1"
+    both = {"upgrade-insecure-requests": "1", "sec-fetch-mode": "cors"}
+    assert "x-ph-page" not in stand.ask(headers=both).headers
