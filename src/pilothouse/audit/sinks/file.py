@@ -19,9 +19,17 @@ class FileSink:
         line = json.dumps({"number": head.number, "mac": head.mac, "at": head.at.isoformat()})
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "a") as file:
-            file.write(line + "\n")
+            file.write(f"{self._mend()}{line}\n")
             file.flush()
             os.fsync(file.fileno())
+
+    def _mend(self) -> str:
+        """What has to come before a line: a crash may have cut off the last one, and this one must not be lost with it."""
+        with self._path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) == 0:
+                return ""
+            file.seek(-1, os.SEEK_END)
+            return "" if file.read(1) == b"\n" else "\n"
 
     def heads(self) -> list[Head]:
         if not self._path.exists():
