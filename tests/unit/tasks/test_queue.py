@@ -315,6 +315,19 @@ def test_a_task_that_is_lost_again_and_again_is_given_up(
     assert "interrupted too often" in view.error
 
 
+def test_a_recorded_step_forgives_earlier_losses(sqlite_database: Database) -> None:
+    key = put(sqlite_database, "x")
+    with sqlite_database.write() as tx:
+        tx.execute(update(Task).values(losses=queue_module.LOSSES - 1))
+
+    def work(run: Run) -> None:
+        run.step("first", dict)
+        run.log(str(row(sqlite_database, key).losses))
+
+    with running(sqlite_database, {"x": work}):
+        assert finished(sqlite_database, key).lines == ("0",)
+
+
 def test_an_attempt_that_was_overtaken_can_write_nothing(database: Database) -> None:
     key = put(database, "x")
     overtaken, verdicts = threading.Event(), list[str]()
