@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import structlog
 import uvicorn
 
-from pilothouse.app.dashboard import content_origin, dashboard
+from pilothouse.app.dashboard import dashboard, origins
 from pilothouse.app.front import Front
 from pilothouse.app.house import House, bootstrap_secret, build
 from pilothouse.asgi.texts import chosen_language
@@ -28,7 +28,7 @@ from pilothouse.content.tasks.rouse import Rouser
 from pilothouse.db import DatabaseDown, Listener
 from pilothouse.db.changes import CHANNEL
 from pilothouse.db.schema import check
-from pilothouse.gateway.door import Door, Origins
+from pilothouse.gateway.door import Door
 from pilothouse.gateway.pages import Pages, PageTexts
 from pilothouse.gateway.serving import door_secret, running_since
 from pilothouse.gateway.usage import UsageReader
@@ -54,6 +54,7 @@ def run(loaded: Loaded, *, fd: int) -> None:
     config = uvicorn.Config(
         plane.front, fd=fd, http="httptools", loop="uvloop", ws="none", lifespan="off", access_log=False, log_config=None,
         proxy_headers=False, server_header=False, timeout_keep_alive=75, backlog=2048,
+        timeout_graceful_shutdown=10,
     )  # fmt: skip
     try:
         uvicorn.Server(config).run()
@@ -168,22 +169,6 @@ class ControlPlane:
             files={"apps": (house.loaded.home / "apps").resolve()},
             pages=pages,
         )
-
-
-def origins(house: House) -> Origins:
-    """Addresses as the visitor sees them: with real names, those; else the host name the visitor used, on our ports."""
-    loaded = house.loaded
-    fixed = loaded.settings.server.public_url is not None
-    dashboard_url, content_url = loaded.public_url, content_origin(house)
-
-    def on_port(host: str, port: int) -> str:
-        return f"http://{host.rsplit(':', 1)[0] if not host.endswith(']') else host}:{port}"
-
-    return Origins(
-        dashboard=lambda host: dashboard_url if fixed else on_port(host, loaded.port),
-        content=lambda host: content_url if fixed else on_port(host, loaded.content_port),
-        is_single=loaded.settings.server.single_origin,
-    )
 
 
 def _texts() -> PageTexts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -16,6 +17,7 @@ from pilothouse.audit import pages as audit_pages
 from pilothouse.base.errors import Invalid, PilothouseError
 from pilothouse.content import pages as content_pages
 from pilothouse.db import Tx
+from pilothouse.gateway.door import Origins
 from pilothouse.identity import api as identity_api
 from pilothouse.identity import pages as identity_pages
 from pilothouse.identity.models import User
@@ -50,17 +52,29 @@ def dashboard(house: House) -> FastAPI:
         house.xsrf_key,
     )
     state.identity_rules, state.people = house.rules, audit_pages.People(_names, _find)
-    state.content_origin = content_origin(house)
+    state.content_origin = origins(house).content
     for part in (static_files, identity_api, audit_api, identity_pages, content_pages, audit_pages, web_pages):
         app.include_router(part.router)
     _errors(app)
     return app
 
 
-def content_origin(house: House) -> str:
-    """The origin of published content as the dashboard's own policy names it."""
-    from urllib.parse import urlsplit
+def origins(house: House) -> Origins:
+    """Addresses as the visitor sees them: with real names, those; else the host name the visitor used, on our ports."""
+    loaded = house.loaded
+    fixed, content_url = loaded.settings.server.public_url is not None, _content_url(house)
 
+    def on_port(host: str, port: int) -> str:
+        return f"http://{host if host.endswith(']') else host.rsplit(':', 1)[0]}:{port}"
+
+    return Origins(
+        dashboard=lambda host: loaded.public_url if fixed else on_port(host, loaded.port),
+        content=lambda host: content_url if fixed else on_port(host, loaded.content_port),
+        is_single=loaded.settings.server.single_origin,
+    )
+
+
+def _content_url(house: House) -> str:
     server, public = house.loaded.settings.server, urlsplit(house.loaded.public_url)
     if server.single_origin:
         return house.loaded.public_url

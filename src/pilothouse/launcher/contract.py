@@ -128,7 +128,7 @@ class JobStatus:
 
     ``exit_code`` is 128 + n for a job killed by signal n. ``out_of_memory`` is set when the job ended because it exceeded
     its memory limit; ``memory_warning`` when one of its processes was killed for memory but the job went on or ended by
-    itself. ``reason`` is one sentence for people.
+    itself; ``cancelled`` when somebody asked it to end. ``reason`` is one sentence for people.
     """
 
     id: str
@@ -139,6 +139,7 @@ class JobStatus:
     exit_code: int | None = None
     out_of_memory: bool = False
     memory_warning: bool = False
+    cancelled: bool = False
     memory_peak: int | None = None
     reason: str = ""
     started_at: datetime | None = None

@@ -60,14 +60,14 @@ def _check_line(line: str, number: int) -> None:
     except InvalidRequirement as error:
         if "/" in line or line.startswith("."):
             raise RequirementRefused(
-                f"Line {number} of the requirements, “{_short(line)}”, is a path or an address. Packages come from the server's index; name the package."
+                f"Line {number} of the requirements, “{_short(line)}”, is a path or an address. Name the package; the server has its index."
             ) from error
         raise RequirementRefused(
             f"Line {number} of the requirements, “{_short(line)}”, can't be read: {str(error).splitlines()[0]}."
         ) from error
     if requirement.url:
         raise RequirementRefused(
-            f"Line {number} of the requirements takes {requirement.name} from an address of its own. Packages come from the server's index; name a version."
+            f"Line {number} of the requirements takes {requirement.name} from an address of its own. Name a version; the server has its index."
         )
 
 

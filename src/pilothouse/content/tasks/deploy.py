@@ -140,8 +140,9 @@ class _Deploy:
         """A worker of this bundle comes up; it is kept and becomes the first active one. Repeated after a kill."""
         with self.engines.database.read() as tx:
             content, _ = self.rows(tx)
-        worker_id = wanted_worker(self.engines.database, content.id, self.bundle_id)
-        problem = bring_up(self.engines, worker_id)
+        problem = bring_up(self.engines, wanted_worker(self.engines.database, content.id, self.bundle_id))
+        if problem is not None and problem.was_stopped:  # the server was told to end all jobs meanwhile
+            problem = bring_up(self.engines, wanted_worker(self.engines.database, content.id, self.bundle_id))
         if problem is None:
             self.run.log("  It is up.")
             return {}

@@ -92,7 +92,8 @@ class Reconciler:
         status = self._status(job)
         if status is None or status.state in FINAL:
             if worker.state != WorkerState.STARTING:
-                died = worker.state != WorkerState.DRAINING and (status is None or status.exit_code != 0)
+                stopped = worker.state == WorkerState.DRAINING or (status is not None and status.cancelled)
+                died = not stopped and (status is None or status.exit_code != 0)
                 self._end(worker, status, WorkerState.FAILED if died else WorkerState.ENDED)
             return
         self._note_change(job, status)

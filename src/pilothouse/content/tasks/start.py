@@ -39,10 +39,11 @@ PRODUCT = {"POSIT_PRODUCT": "CONNECT", "RSTUDIO_PRODUCT": "CONNECT"}
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a worker did not come up: a sentence, and the last lines it wrote."""
+    """Why a worker did not come up: a sentence, and its last lines. ``was_stopped``: on purpose, so another may be started."""
 
     sentence: str
     lines: tuple[str, ...] = ()
+    was_stopped: bool = False
 
 
 def start_task(engines: ContentEngines) -> Handler:
@@ -186,7 +187,7 @@ def _wait(engines: ContentEngines, status: JobStatus, content: Content) -> Probl
     deadline = time.monotonic() + limit
     while True:
         if status.state in FINAL:
-            return Problem(f"It ended while starting: {status.reason}", _tail(engines, status.id))
+            return Problem(f"It ended while starting: {status.reason}", _tail(engines, status.id), status.cancelled)
         if status.address and _listens(status.address):
             return None
         if time.monotonic() >= deadline:
@@ -219,7 +220,7 @@ def _settle(engines: ContentEngines, worker_id: int, job: Job | None, problem: P
         if status is not None and job is not None:
             note_status(tx, job.id, status)
         if problem is not None:
-            move(worker, WorkerState.FAILED, reason=problem.sentence)
+            move(worker, WorkerState.ENDED if problem.was_stopped else WorkerState.FAILED, reason=problem.sentence)
             return problem
         worker.address = status.address if status else None
         worker.last_used_at = clock.now()

@@ -74,12 +74,8 @@ def find() -> Hierarchies:
     own = {name: path for line in _read(Path("/proc/self/cgroup")).splitlines() for name, path in _entry(line)}
     v2_mount, v1_mounts = _mounts()
     v2, controllers = _try_v2(v2_mount, own.get("", "/")) if v2_mount else (None, frozenset[str]())
-    v1 = []
-    for controller in V1_CONTROLLERS:
-        if controller in v1_mounts and (
-            base := _try_base(v1_mounts[controller], own.get(controller, "/"), _probe_file(controller))
-        ):
-            v1.append((controller, base))
+    bases = {c: _try_base(v1_mounts[c], own.get(c, "/"), _probe_file(c)) for c in V1_CONTROLLERS if c in v1_mounts}
+    v1 = [(controller, base) for controller, base in bases.items() if base is not None]
     freezer = (
         _try_base(v1_mounts["freezer"], own.get("freezer", "/"), "freezer.state") if "freezer" in v1_mounts else None
     )

@@ -244,6 +244,7 @@ def _known(job: Path, known: JobStatus, state: dict[str, Any]) -> JobStatus:
     known = replace(
         known,
         state=reached,
+        cancelled=(job / "cancelled").exists(),
         pid=state.get("init") or state.get("pid"),
         exit_code=state.get("exit_code"),
         out_of_memory=bool(state.get("out_of_memory")),

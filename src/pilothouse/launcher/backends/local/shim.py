@@ -70,7 +70,7 @@ class Shim:
         with open(f"{job}/spec.json") as file:
             self.spec = json.load(file)
         self.state = {"format": FORMAT, "state": "starting", "shim": os.getpid()}
-        self.pid, self.init, self.status, self.stop_at, self.killed = 0, None, b"", None, False
+        self.pid, self.init, self.status, self.stop_at, self.told, self.killed = 0, None, b"", None, True, False
 
     def save(self, **changes):
         self.state.update(changes)
@@ -127,6 +127,9 @@ class Shim:
         self.out_r, out_w = os.pipe2(os.O_CLOEXEC)
         self.err_r, err_w = os.pipe2(os.O_CLOEXEC)
         self.info_r, info_w = os.pipe2(os.O_CLOEXEC)
+        signal.pthread_sigmask(
+            signal.SIG_BLOCK, {signal.SIGTERM}
+        )  # one that comes before the child's exec must reach the command
         self.pid = os.fork()
         if self.pid == 0:
             try:
@@ -135,6 +138,7 @@ class Shim:
                 os.write(2, f"the job could not be started: {error}\n".encode())
             finally:
                 os._exit(126)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         for fd in (out_w, err_w, info_w, self.secret_fd):
             os.close(fd)
 
@@ -151,9 +155,10 @@ class Shim:
         signal.set_wakeup_fd(-1)
         for name in (signal.SIGTERM, signal.SIGCHLD, signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
             signal.signal(name, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         os.umask(0o022)
         if spec["bwrap"]:
-            if spec["way"] == "user":
+            if spec.get("way", "user") == "user":
                 drop(spec)
             info_w = os.dup(info_w)
             os.dup2(self.secret_fd, SECRET_FD)  # one digit: the shell that reads it can close no other
@@ -191,6 +196,8 @@ class Shim:
                 done, status = os.waitpid(self.pid, os.WNOHANG)
                 if done:
                     code, ended_at = os.waitstatus_to_exitcode(status), time.monotonic()
+            if code is None and self.stop_at is not None and not self.told:
+                self.told = self.tell()
             if code is None and self.stop_at is not None and time.monotonic() >= self.stop_at:
                 self.kill()
             if code is not None and (not streams or time.monotonic() >= ended_at + LINGER_S):
@@ -199,6 +206,8 @@ class Shim:
     def timeout_ms(self, code, ended_at):
         if code is not None:
             return max(1, int((ended_at + LINGER_S - time.monotonic()) * 1000))
+        if self.stop_at is not None and not self.told:
+            return 20
         if self.stop_at is not None:
             return max(10, int((self.stop_at - time.monotonic()) * 1000))
         return None
@@ -213,11 +222,17 @@ class Shim:
         if self.stop_at is None:
             self.stop_at = time.monotonic() + self.spec["grace"]
             self.save(state="stopping")
-        target = self.pid
-        if self.init:  # pid 1 of a namespace ignores the signal: send it to its child
-            children = read(f"/proc/{self.init}/task/{self.init}/children").split()
-            target = int(children[0]) if children else self.init
-        signal_quietly(target, signal.SIGTERM)
+        self.told = self.tell()
+
+    def tell(self):
+        """Send SIGTERM to the command. Pid 1 of a namespace ignores it: its child is meant, which may not be there yet."""
+        if not self.spec["bwrap"]:
+            signal_quietly(self.pid, signal.SIGTERM)
+            return True
+        children = read(f"/proc/{self.init}/task/{self.init}/children").split() if self.init else []
+        for child in children[:1]:
+            signal_quietly(int(child), signal.SIGTERM)
+        return bool(children)
 
     def kill(self):
         self.killed = True

@@ -1,0 +1,78 @@
+"""The conformance suite of restorers: subclass `RestorerSuite` and give it a ``restorer`` and a ``runtime``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pilothouse.runtimes.contract import Lock, RequirementRefused, ResolutionFailed, Restorer, Runtime, Wanted
+
+REFUSED = (
+    "--index-url http://u:hunter2@x/\n",
+    "-r other.txt\n",
+    "demo @ https://x/demo.whl\n",
+    "./demo.whl\n",
+    "-e .\n",
+)
+
+
+class RestorerSuite:
+    """From requirements to a library: exact, shared, and only from the configured index.
+
+    ``requirement`` names a package that its index has, pinned; ``dependency`` another one.
+    """
+
+    requirement, dependency = "demo==1.0", "other==2.0"
+
+    @pytest.fixture
+    def restorer(self) -> Restorer:
+        raise NotImplementedError("give the suite a restorer")
+
+    @pytest.fixture
+    def runtime(self) -> Runtime:
+        raise NotImplementedError("give the suite a runtime")
+
+    def resolve(self, restorer: Restorer, runtime: Runtime, text: str) -> Lock:
+        return restorer.resolve(Wanted(text), runtime, lambda line: None)
+
+    def test_requirements_become_exact_artifacts(self, restorer: Restorer, runtime: Runtime) -> None:
+        lock = self.resolve(restorer, runtime, f"# wanted\n{self.requirement}\n")
+        assert [f"{a.name}=={a.version}" for a in lock.artifacts] == [self.requirement]
+        assert len(lock.artifacts[0].sha256) == 64
+        assert Lock.from_document(lock.document()) == lock
+
+    def test_what_the_kind_needs_is_added(self, restorer: Restorer, runtime: Runtime) -> None:
+        lock = restorer.resolve(Wanted(f"{self.requirement}\n", (self.dependency,)), runtime, lambda line: None)
+        assert {f"{a.name}=={a.version}" for a in lock.artifacts} == {self.requirement, self.dependency}
+
+    def test_nothing_reaches_outside_the_configured_index(self, restorer: Restorer, runtime: Runtime) -> None:
+        for text in REFUSED:
+            with pytest.raises(RequirementRefused) as refusal:
+                self.resolve(restorer, runtime, text)
+            assert "hunter2" not in str(refusal.value)
+
+    def test_what_can_not_be_met_is_said(self, restorer: Restorer, runtime: Runtime) -> None:
+        name = self.requirement.split("==")[0]
+        with pytest.raises(ResolutionFailed, match=name):
+            self.resolve(restorer, runtime, f"{name}>=900\n")
+
+    def test_the_same_lock_is_the_same_library(self, restorer: Restorer, runtime: Runtime) -> None:
+        lock, lines = self.resolve(restorer, runtime, self.requirement), list[str]()
+        first = restorer.restore(lock, runtime, lines.append)
+        assert restorer.restore(lock, runtime, lines.append) == first
+        assert restorer.find(first.key) == first
+        assert restorer.key(lock, runtime) == first.key
+
+    def test_another_interpreter_or_artifact_is_another_library(self, restorer: Restorer, runtime: Runtime) -> None:
+        lock = self.resolve(restorer, runtime, self.requirement)
+        changed = Lock((replace(lock.artifacts[0], sha256="0" * 64),))
+        keys = {
+            restorer.key(lock, runtime),
+            restorer.key(changed, runtime),
+            restorer.key(lock, replace(runtime, build="other")),
+        }
+        assert len(keys) == 3
+
+    def test_an_unknown_library_is_not_there(self, restorer: Restorer) -> None:
+        assert restorer.find("0" * 64) is None
