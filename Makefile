@@ -27,7 +27,7 @@ quick: ## lint and unit tests, in seconds
 
 dev: ## a server on the repository's own code that restarts when it changes
 	@scripts/venv.sh test
-	@exec $(PY) -m pilothouse serve --home .demo/dev --reload
+	@exec $(PY) scripts/dev.py
 
 fmt: ## format and repair what can be repaired
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import stat
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from pilothouse import __version__
 from pilothouse.app.house import bootstrap_secret, host_names
-from pilothouse.base.errors import Invalid
+from pilothouse.base.errors import Conflict, Invalid
 from pilothouse.db import Database
 from pilothouse.db.schema import prepare as prepare_schema
 from pilothouse.gateway.envoy import EnvoyPlan, Listener, Origin, Site, dashboard
@@ -29,6 +30,12 @@ class HomeUnusable(Invalid):
     """The home folder can't be used."""
 
     code = "app/home-unusable"
+
+
+class AlreadyRunning(Conflict):
+    """A server with this home is running. Stop it first, or choose another home."""
+
+    code = "app/already-running"
 
 
 def prepare_home(loaded: Loaded) -> None:
@@ -63,6 +70,7 @@ def prepare_serving(loaded: Loaded, *, worker_arguments: Sequence[str], stop_job
     """
     bootstrap_secret(loaded)
     prepare_home(loaded)
+    _refuse_if_running(loaded)
     database = Database(loaded.db_url)
     try:
         prepare_schema(database)
@@ -80,6 +88,15 @@ def prepare_serving(loaded: Loaded, *, worker_arguments: Sequence[str], stop_job
         stop_jobs=[*program, "stop-jobs", *worker_arguments] if stop_jobs else (),
     )
     return prepare(served)
+
+
+def _refuse_if_running(loaded: Loaded) -> None:
+    """The supervisor would refuse too, but only after the schema was migrated under the running server."""
+    with (loaded.home / "run" / "supervisor.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(f"A server with the home {loaded.home} is running. Stop it first, or choose another home.") from None
 
 
 def envoy_plan(loaded: Loaded) -> EnvoyPlan:
