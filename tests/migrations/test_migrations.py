@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -192,6 +193,22 @@ def test_migrating_leaves_no_setting_behind_on_the_connection(postgres_server: P
         assert tx.scalar(text("SHOW statement_timeout")) == "0"
     database.close()
     postgres_server.execute("DROP DATABASE settled")
+
+
+def test_a_second_migration_waits_for_the_first(postgres_server: PostgresServer) -> None:
+    postgres_server.execute("CREATE DATABASE waiting")
+    database = Database(postgres_server.url("waiting"))
+    with database.write() as first:
+        first.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": schema.MIGRATION_LOCK})
+        second = threading.Thread(target=schema.migrate, args=(database,))
+        second.start()
+        second.join(0.5)
+        assert second.is_alive()
+        assert schema.current(database) is None
+    second.join(20)
+    schema.check(database)
+    database.close()
+    postgres_server.execute("DROP DATABASE waiting")
 
 
 MIGRATE = """

@@ -29,23 +29,25 @@ def test_keys_are_hard_to_guess_and_never_the_same(sqlite_database: Database) ->
     assert all(len(key) == 16 for key in keys)
 
 
-def test_a_unique_key_makes_one_task_however_often_it_is_asked_for(database: Database) -> None:
+def test_a_unique_key_makes_one_task_however_many_ask_at_once(database: Database) -> None:
     found: list[str] = []
-    ask = threading.Barrier(6)
-
-    def work() -> None:
-        ask.wait()
-        found.append(put(database, "x", unique_key="deploy 12"))
-
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 6
-    assert len(set(found)) == 1
+    with database.write() as tx:
+        first = enqueue(tx, "x", {}, unique_key="deploy 12").key
+        second = threading.Thread(target=lambda: found.append(put(database, "x", unique_key="deploy 12")))
+        second.start()
+        second.join(0.3)
+        assert second.is_alive(), "it waits to see how the first one ends"
+    second.join(10)
+    assert found == [first]
     with database.read() as tx:
         assert tx.scalar(select(func.count()).select_from(Task)) == 1
+
+
+def test_a_unique_key_that_was_rolled_back_is_free(database: Database) -> None:
+    with pytest.raises(RuntimeError), database.write() as tx:
+        enqueue(tx, "x", {}, unique_key="deploy 12")
+        raise RuntimeError
+    put(database, "x", unique_key="deploy 12")
 
 
 def test_arguments_that_are_not_json_are_refused(sqlite_database: Database) -> None:

@@ -14,7 +14,7 @@ from pilothouse.base.access import ResourceRef
 from pilothouse.db import Database, DatabaseDown
 from pilothouse.tasks import Retry, Run, follow, output
 from pilothouse.tasks.contract import TaskUnknown
-from pilothouse.tasks.output import _followers
+from pilothouse.tasks.output import _followers, tell
 
 
 def test_lines_are_numbered_from_zero_and_last_asks_for_the_next(database: Database) -> None:
@@ -145,6 +145,24 @@ def test_what_another_process_prints_is_seen_within_a_second(
         view = asyncio.run(follow(postgres_database, put(postgres_database, "x"), first=0, wait_s=10))
     assert view.is_finished
     assert time.monotonic() - begun < 2.5
+
+
+def test_news_that_say_nothing_new_make_no_storm(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, real, reads = put(sqlite_database, "x"), sqlite_database.read, list[int]()
+
+    def counted() -> object:
+        reads.append(1)
+        return real()
+
+    async def ask() -> None:
+        waiting = asyncio.create_task(follow(sqlite_database, key, first=0, wait_s=0.8))
+        await asyncio.sleep(0.2)
+        tell(key)
+        await waiting
+
+    monkeypatch.setattr(sqlite_database, "read", counted)
+    asyncio.run(ask())
+    assert len(reads) == 3, "at the begin, for the news, at the end"
 
 
 def test_many_wait_for_the_same_task_and_nothing_is_left_behind(sqlite_database: Database) -> None:

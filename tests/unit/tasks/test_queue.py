@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import event, select, text, update
 from tests.factories.tasks import finished, put, row, running, seen, until
 
 from pilothouse.base import clock
@@ -354,6 +356,33 @@ def test_an_attempt_that_was_overtaken_can_write_nothing(database: Database) -> 
         assert tx.scalar(text("SELECT count(*) FROM task_step")) == 0
 
 
+def test_a_commit_whose_answer_was_lost_counts_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, writes = database.write, list[int]()
+
+    @contextmanager
+    def forgetful() -> Iterator[Any]:
+        with real() as tx:
+            yield tx
+        if threading.current_thread().name == "task-x":
+            writes.append(1)
+            if len(writes) in (1, 3):  # the first of the step, the first of the first line
+                raise DatabaseDown
+
+    def work(run: Run) -> dict[str, object]:
+        monkeypatch.setattr(database, "write", forgetful)
+        step = run.step("first", lambda: {"n": 1})
+        run.log("line")
+        run.log("next")
+        return step
+
+    monkeypatch.setattr("pilothouse.tasks.attempt.AGAIN_S", 0.01)
+    with running(database, {"x": work}):
+        view = finished(database, put(database, "x"))
+    assert (view.code, view.result) == (0, {"n": 1})
+    assert view.lines == ("line", "line", "next"), "a line may come twice, but is never lost"
+    assert len(writes) == 6
+
+
 def test_a_handler_that_meets_an_outage_is_tried_again(sqlite_database: Database) -> None:
     tried: list[int] = []
 
@@ -388,16 +417,34 @@ def test_looking_for_work_does_not_read_what_is_finished(database: Database) -> 
             )
         )
         tx.execute(text("ANALYZE"))
-    ready = (
-        select(Task.queue).where(queue_module.IS_QUEUED, Task.run_at <= clock.now(), Task.kind.in_(["x"])).distinct()
-    )
-    lost = select(Task.id).where(queue_module.IS_RUNNING, Task.lease_until < clock.now())
-    with database.read() as tx:
-        for query, index in ((ready, "ix_task_ready"), (lost, "ix_task_running")):
-            words = query.compile(tx.connection(), compile_kwargs={"literal_binds": True})
-            explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
-            plan = "\n".join(str(line) for line in tx.connection().exec_driver_sql(f"{explain} {words}"))
-            assert index in plan, plan
+    with running(database, {"x": lambda run: None}), asked(database) as questions:
+        put(database, "x")
+        until(lambda: any("ix_task_ready" in plan_of(database, *q) for q in questions() if "DISTINCT" in q[0]))
+        until(
+            lambda: any("ix_task_running" in plan_of(database, *q) for q in questions() if "lease_until <" in q[0]), 8
+        )
+
+
+@contextmanager
+def asked(database: Database) -> Iterator[Callable[[], list[tuple[str, Any]]]]:
+    """The statements with their parameters that were sent meanwhile."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        sent.append((statement, parameters))
+
+    event.listen(database.read_engine, "before_cursor_execute", note)
+    yield lambda: list(sent)
+    event.remove(database.read_engine, "before_cursor_execute", note)
+
+
+def plan_of(database: Database, statement: str, parameters: Any) -> str:
+    explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
+    other = Database(database.url.render_as_string(hide_password=False))  # one that is not listened to
+    with other.read() as tx:
+        plan = "\n".join(str(line) for line in tx.connection().exec_driver_sql(f"{explain} {statement}", parameters))
+    other.close()
+    return plan
 
 
 def leave_running(database: Database, *, replica: str, lease: timedelta = timedelta(seconds=15)) -> None:

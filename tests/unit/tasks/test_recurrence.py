@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
@@ -108,6 +109,17 @@ def test_clocks_that_are_put_forward_or_back_neither_drop_nor_double_a_day(
     moment: datetime, expected: datetime
 ) -> None:
     assert Daily(time(2, 30), "Europe/Oslo").next_after(moment) == expected
+
+
+def test_two_that_find_it_due_at_the_same_moment_start_it_once(database: Database) -> None:
+    with database.write() as tx:
+        tick(tx, HOURLY, clock.now())
+        second = threading.Thread(target=lambda: ticked(database, HOURLY))
+        second.start()
+        second.join(0.3)
+        assert second.is_alive(), "it waits to see how the first one ends"
+    second.join(10)
+    assert tasks(database) == ["queued"]
 
 
 def test_replicas_start_it_once(postgres_database: Database) -> None:
