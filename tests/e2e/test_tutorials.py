@@ -22,10 +22,18 @@ def test_the_first_app_works_as_written(tmp_path: Path) -> None:
     try:
         ph.start()
         env = {k: v for k, v in os.environ.items() if not k.startswith("CONNECT_")}
-        env |= {"SERVER": ph.url, "KEY": ph.make_administrator(), "HOME": str(tmp_path), "PATH": f"{BIN}:{os.environ['PATH']}", "NO_COLOR": "1"}
+        env |= {
+            "SERVER": ph.url,
+            "KEY": ph.make_administrator(),
+            "HOME": str(tmp_path),
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "NO_COLOR": "1",
+        }
         env.pop("XDG_CONFIG_HOME", None)
         script = "set -euo pipefail\n" + "\n".join(blocks)
-        done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=env, text=True, capture_output=True, timeout=240, check=False)
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=tmp_path, env=env, text=True, capture_output=True, timeout=240, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr + ph.log()
         assert '{"hello":"crew"}' in done.stdout
     finally:

@@ -240,6 +240,19 @@ def test_a_program_that_ends_is_started_at_once_and_then_ever_later(kept: Kept) 
     assert "CRASH LOOP" in kept.said[-1]
 
 
+def test_a_program_that_was_ready_for_a_while_is_started_again_at_once(kept: Kept) -> None:
+    keeper = kept.keeper
+    for now in (100.0, 110.0, 120.0, 130.0, 140.0):
+        keeper._start_at = now
+        keeper.step(now)
+        assert keeper.process is not None
+        keeper._ready_at = now
+        keeper.process.signal(signal.SIGKILL)
+        kept.step_until(lambda: keeper.process is None, now=now + 5)
+        assert keeper._start_at == now + 5
+    assert not any("CRASH LOOP" in line for line in kept.said)
+
+
 def test_ends_long_ago_are_forgiven(kept: Kept) -> None:
     keeper = kept.keeper
     for now in (0.0, 1000.0):

@@ -15,6 +15,8 @@ from pilothouse.gateway.supervisor.process import Process, adopt, spawn
 #: Seconds before the next start after 1, 2, 3, … ends within `WINDOW_S`; the last one repeats.
 PAUSES = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 WINDOW_S = 120.0
+#: A program that was ready for so long did not fail to start: its end is the first of a new row.
+SOUND_S = 2.0
 #: So many ends within the window are called a crash loop.
 LOOP = 4
 
@@ -32,6 +34,7 @@ class Keeper:
         self._start_at: float | None = 0.0
         self._kill_at: float | None = None
         self._ends: list[float] = []
+        self._ready_at: float | None = None
         self._is_replacing = False
 
     def adopt(self, record: dict[str, Any] | None) -> None:
@@ -70,7 +73,7 @@ class Keeper:
             self.process.signal(signal.SIGKILL)
             return 1.0
         if self._probe is not None and self._probe.is_ready():
-            self.is_ready, self._probe = True, None
+            self.is_ready, self._probe, self._ready_at = True, None, now
         return 0.05 if self._probe is not None else self._until(self._kill_at, now)
 
     def on_end(self, process: Process, now: float) -> None:
@@ -84,7 +87,8 @@ class Keeper:
             self._start_at = now if self._is_replacing else None
             self._is_replacing = False
             return
-        self._ends = [end for end in self._ends if end > now - WINDOW_S] + [now]
+        was_sound = self._ready_at is not None and now - self._ready_at >= SOUND_S
+        self._ends = [now] if was_sound else [*(end for end in self._ends if end > now - WINDOW_S), now]
         pause = PAUSES[min(len(self._ends) - 1, len(PAUSES) - 1)]
         self._start_at = now + pause
         self._say_end(how, pause)
@@ -115,7 +119,7 @@ class Keeper:
         return 0.05
 
     def _watch(self, process: Process) -> None:
-        self.is_ready = False
+        self.is_ready, self._ready_at = False, None
         self._probe = Probe(process.ready_socket, self.program.ready_path)
 
     @staticmethod
