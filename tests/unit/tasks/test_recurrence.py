@@ -112,13 +112,15 @@ def test_clocks_that_are_put_forward_or_back_neither_drop_nor_double_a_day(
 
 
 def test_two_that_find_it_due_at_the_same_moment_start_it_once(database: Database) -> None:
+    due: list[datetime] = []
     with database.write() as tx:
-        tick(tx, HOURLY, clock.now())
-        second = threading.Thread(target=lambda: ticked(database, HOURLY))
+        first = tick(tx, HOURLY, clock.now())
+        second = threading.Thread(target=lambda: due.append(ticked(database, HOURLY)))
         second.start()
         second.join(0.3)
         assert second.is_alive(), "it waits to see how the first one ends"
     second.join(10)
+    assert due == [first]
     assert tasks(database) == ["queued"]
 
 
