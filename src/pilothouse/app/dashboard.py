@@ -127,7 +127,7 @@ def _is_api(request: Request) -> bool:
 
 
 def _names(tx: Tx, ids: Sequence[int]) -> Mapping[int, str]:
-    return dict(tx.execute(select(User.id, User.username).where(User.id.in_(set(ids)))).tuples().all())
+    return dict(tx.execute(select(User.id, User.username).where(User.id.in_(set(ids)))).all())
 
 
 def _find(tx: Tx, username: str) -> int | None:

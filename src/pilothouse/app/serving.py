@@ -96,7 +96,9 @@ def _refuse_if_running(loaded: Loaded) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunning(f"A server with the home {loaded.home} is running. Stop it first, or choose another home.") from None
+            raise AlreadyRunning(
+                f"A server with the home {loaded.home} is running. Stop it first, or choose another home."
+            ) from None
 
 
 def envoy_plan(loaded: Loaded) -> EnvoyPlan:

@@ -94,9 +94,7 @@ def groups(
     with wire.database.read() as tx:
         found = people.list_groups(tx, caller, prefix=prefix, page=page_number, page_size=page_size)
         owners = [g.owner_id for g in found.items if g.owner_id]
-        guids = {
-            number: guid for number, guid in tx.execute(select(User.id, User.guid).where(User.id.in_(owners))).tuples()
-        }
+        guids = {number: guid for number, guid in tx.execute(select(User.id, User.guid).where(User.id.in_(owners)))}
         results = [shapes.group(g, guids.get(g.owner_id or 0)) for g in found.items]
     return {"results": results, "current_page": page_number, "total": found.total}
 

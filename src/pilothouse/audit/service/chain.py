@@ -91,7 +91,7 @@ def verify(database: Database, key: bytes, sink: AuditSink) -> Report:
 
 def _chain(tx: Tx) -> Iterator[tuple[Seal, Event | None]]:
     rows = select(Seal, Event).outerjoin(Event, Event.id == Seal.event_id).order_by(Seal.number)
-    yield from tx.execute(rows.execution_options(yield_per=BATCH)).tuples()
+    yield from tx.execute(rows.execution_options(yield_per=BATCH))
 
 
 def _unsealed() -> Select[Event]:

@@ -54,4 +54,4 @@ def running_jobs(tx: Tx, actor: Principal) -> list[tuple[Job, Worker | None, Con
         .where(Job.ended_at.is_(None))
         .order_by(Job.id.desc())
     )
-    return [(job, worker, content) for job, worker, content in tx.execute(rows).tuples()]
+    return [(job, worker, content) for job, worker, content in tx.execute(rows)]

@@ -71,7 +71,7 @@ class Reconciler:
                 .outerjoin(Job, Job.id == Worker.job_id)
                 .join(Content, Content.id == Worker.content_id)
             )
-            rows = tx.execute(alive.where(Worker.state.in_((*LIVE, WorkerState.DRAINING.value)))).tuples().all()
+            rows = tx.execute(alive.where(Worker.state.in_((*LIVE, WorkerState.DRAINING.value)))).all()
         frozen = sorted(
             (w for w, _, _ in rows if w.state == WorkerState.FROZEN), key=lambda w: w.frozen_at or w.created_at
         )

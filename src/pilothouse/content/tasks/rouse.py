@@ -24,11 +24,9 @@ class Rouser:
         """Returns at once; calling it from many requests at the same time does the work once."""
         worker_id = self._wanted(content_id, bundle_id)
         with self._engines.database.read() as tx:
-            row = (
-                tx.execute(select(Worker, Job).join(Job, Job.id == Worker.job_id).where(Worker.id == worker_id))
-                .tuples()
-                .first()
-            )
+            row = tx.execute(
+                select(Worker, Job).join(Job, Job.id == Worker.job_id).where(Worker.id == worker_id)
+            ).first()
         if row is None or row[0].state != WorkerState.FROZEN:
             return
         worker, job = row

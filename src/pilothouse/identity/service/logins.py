@@ -140,7 +140,7 @@ def principal_of_user(tx: Tx, user: User, *, login: str | None = None) -> Princi
         .join(Membership, Membership.group_id == Group.id)
         .where(Membership.user_id == user.id)
     )
-    rows = tx.execute(joined.order_by(Membership.id)).tuples().all()
+    rows = tx.execute(joined.order_by(Membership.id)).all()
     return Principal(
         id=user.id,
         role=Role(user.role),
