@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Select, func, select, text
@@ -19,6 +20,10 @@ GENESIS = "0" * 64
 BATCH = 1000
 LOCK = 0x61756469
 HEADS = "audit-head"
+#: The sealer looks no further back than this many ids, so that its question costs the same however long the trail is. An
+#: event whose transaction was open while more than that many others committed stays unsealed, and `verify` reports it.
+REACH = 10_000
+PROBLEMS_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -41,14 +46,14 @@ def seal(database: Database, key: bytes, sink: AuditSink) -> int:
     sealed by the next call; the order of the chain is the order of sealing, not of ids.
     """
     with database.read() as tx:
-        if tx.scalar(_unsealed().limit(1)) is None:
+        if tx.scalar(_waiting(tx).limit(1)) is None:
             return 0
     with database.write() as tx:
         if not database.is_sqlite:
             tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         last = tx.scalar(select(Seal).order_by(Seal.number.desc()).limit(1))
         number, mac = (last.number, last.mac) if last else (0, GENESIS)
-        waiting = list(tx.scalars(_unsealed().order_by(Event.id).limit(BATCH)))
+        waiting = list(tx.scalars(_waiting(tx).order_by(Event.id).limit(BATCH)))
         for event in waiting:
             number, mac = number + 1, _mac(key, number + 1, mac, event)
             tx.add(Seal(number=number, event_id=event.id, mac=mac))
@@ -58,35 +63,43 @@ def seal(database: Database, key: bytes, sink: AuditSink) -> int:
 
 
 def verify(database: Database, key: bytes, sink: AuditSink) -> Report:
-    """Read the whole chain and compare it with every kept head."""
+    """Read the whole chain and compare it with every kept head. At most twenty problems are told."""
+    heads: defaultdict[int, list[str]] = defaultdict(list)
+    for head in sink.heads():
+        heads[head.number].append(head.mac)
     problems: list[str] = []
-    heads = {head.number: head for head in sink.heads()}
     number, mac = 0, GENESIS
     with database.read() as tx:
         for seal_, event in _chain(tx):
-            if seal_.number != number + 1:
-                problems.append(f"Seals {number + 1} to {seal_.number - 1} are missing: events were removed.")
-            number = seal_.number
-            if event is None:
-                problems.append(f"The event of seal {number} (event {seal_.event_id}) was removed.")
-            elif not hmac.compare_digest(_mac(key, number, mac, event), seal_.mac):
-                problems.append(
-                    f"Event {event.id} ({event.name}, {event.at:%Y-%m-%d %H:%M:%S} UTC) or its seal {number} was changed."
-                )
-            mac = seal_.mac
-            if number in heads and not hmac.compare_digest(heads[number].mac, _sign(key, number, mac)):
-                problems.append(
-                    f"Seal {number} differs from the head kept outside the database: the chain was written again."
-                )
-            if len(problems) >= 20:
-                break
+            problems += _problems(key, seal_, event, (number, mac), heads[seal_.number])
+            number, mac = seal_.number, seal_.mac
         unsealed = tx.scalar(select(func.count()).select_from(_unsealed().subquery())) or 0
-    newest = max(heads, default=0)
+        late = tx.scalars(_unsealed().where(Event.id <= _floor(tx)).order_by(Event.id).limit(PROBLEMS_SHOWN)).all()
+    problems += [f"Event {e.id} ({e.name}) was added behind the chain: its number is long past." for e in late]
+    newest = max((n for n, macs in heads.items() if macs), default=0)
     if newest > number:
         problems.append(
             f"The kept head counts {newest} seals, the database only {number}: the end of the trail was cut off."
         )
-    return Report(number, unsealed, tuple(problems))
+    if number and not newest:
+        problems.append(f"No head is kept outside the database although {number} events are sealed: it was removed.")
+    return Report(number, unsealed, tuple(problems[:PROBLEMS_SHOWN]))
+
+
+def _problems(
+    key: bytes, seal_: Seal, event: Event | None, before: tuple[int, str], heads: Sequence[str]
+) -> Iterator[str]:
+    """What is wrong with one seal, given the number and MAC before it and all heads that were kept of its number."""
+    (last, mac), number = before, seal_.number
+    if number != last + 1:
+        yield f"Seals {last + 1} to {number - 1} are missing: events were removed."
+    if event is None:
+        yield f"The event of seal {number} (event {seal_.event_id}) was removed."
+    elif not hmac.compare_digest(_mac(key, number, mac, event), seal_.mac):
+        yield f"Event {event.id} ({event.name}, {event.at:%Y-%m-%d %H:%M:%S} UTC) or its seal {number} was changed."
+    signed = _sign(key, number, seal_.mac)
+    if not all(hmac.compare_digest(kept.encode(), signed.encode()) for kept in heads):
+        yield f"Seal {number} differs from a head kept outside the database: the chain was written again from here or before."
 
 
 def _chain(tx: Tx) -> Iterator[tuple[Seal, Event | None]]:
@@ -96,6 +109,15 @@ def _chain(tx: Tx) -> Iterator[tuple[Seal, Event | None]]:
 
 def _unsealed() -> Select[Event]:
     return select(Event).outerjoin(Seal, Seal.event_id == Event.id).where(Seal.number.is_(None))
+
+
+def _waiting(tx: Tx) -> Select[Event]:
+    return _unsealed().where(Event.id > _floor(tx))
+
+
+def _floor(tx: Tx) -> int:
+    """No event of this id or a lower one is sealed any more."""
+    return (tx.scalar(select(func.max(Seal.event_id))) or 0) - REACH
 
 
 def _mac(key: bytes, number: int, before: str, event: Event) -> str:

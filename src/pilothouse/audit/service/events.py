@@ -37,9 +37,10 @@ def record(  # noqa: PLR0913 - an event has that many facts
     old, new = before or {}, after or {}
     changes: dict[str, Any] = {}
     for name in sorted({*old, *new}):
-        if old.get(name) == new.get(name) and not (name in old) ^ (name in new):
+        verdict = verdicts[name]
+        if name in old and name in new and old[name] == new[name]:
             continue
-        if (verdict := verdicts[name]) is Verdict.TRACK:
+        if verdict is Verdict.TRACK:
             changes[name] = [_plain(old.get(name)), _plain(new.get(name))]
         elif verdict is Verdict.SECRET:
             changes[name] = "changed"
