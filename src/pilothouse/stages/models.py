@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pilothouse.db import Id, Row, stamped
 
+TITLE_LIMIT = PATH_LIMIT = 80
+
 
 class Stage(Row):
     """One stage. ``path`` is its URL prefix (``/`` or ``/prod/``), ``host`` its own host name if it has one.
@@ -21,8 +23,8 @@ class Stage(Row):
     topic: ClassVar[str] = "stages"
     id: Mapped[Id]
     key: Mapped[str] = mapped_column(String(32), unique=True)
-    title: Mapped[str] = mapped_column(String(80))
-    path: Mapped[str] = mapped_column(String(80))
+    title: Mapped[str] = mapped_column(String(TITLE_LIMIT))
+    path: Mapped[str] = mapped_column(String(PATH_LIMIT))
     host: Mapped[str | None] = mapped_column(String(255))
     position: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = stamped()

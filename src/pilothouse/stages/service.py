@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from sqlalchemy import select
@@ -10,16 +11,18 @@ from pilothouse.base import clock
 from pilothouse.db import Database, Tx, Watch
 from pilothouse.settings import StageOption
 from pilothouse.stages.contract import RESERVED, StageRef, StagesInvalid
-from pilothouse.stages.models import Stage
+from pilothouse.stages.models import PATH_LIMIT, TITLE_LIMIT, Stage
+
+SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", re.ASCII)
 
 
 def sync(tx: Tx, options: Sequence[StageOption]) -> None:
     """Make the rows follow ``options``; a stage that is gone is retired, and comes back with its content if named again.
 
-    Raises `StagesInvalid` for reserved or clashing paths.
+    Raises what `stage_paths` raises.
     """
     paths = stage_paths(options)
-    _check(options, paths)
     rows = {row.key: row for row in tx.scalars(select(Stage))}
     for position, (option, path) in enumerate(zip(options, paths, strict=True)):
         row = rows.pop(option.key, None)
@@ -29,7 +32,7 @@ def sync(tx: Tx, options: Sequence[StageOption]) -> None:
         row.title, row.path, row.host, row.position, row.retired_at = (
             option.title or option.key,
             path,
-            option.host,
+            _host(option),
             position,
             None,
         )
@@ -38,8 +41,13 @@ def sync(tx: Tx, options: Sequence[StageOption]) -> None:
 
 
 def stage_paths(options: Sequence[StageOption]) -> tuple[str, ...]:
-    """The URL prefix of each stage, beginning and ending in ``/``."""
-    return tuple(_path(option, position) for position, option in enumerate(options))
+    """The URL prefix of each stage, beginning and ending in ``/``.
+
+    Raises `StagesInvalid` for paths that are reserved, clash or hide another stage's pages.
+    """
+    paths = tuple(_path(option, position) for position, option in enumerate(options))
+    _check(options, paths)
+    return paths
 
 
 class Stages:
@@ -84,14 +92,49 @@ def _path(option: StageOption, position: int) -> str:
     return f"/{path.strip('/')}/" if path.strip("/") else "/"
 
 
+def _host(option: StageOption) -> str | None:
+    return option.host.lower() if option.host else None
+
+
 def _check(options: Sequence[StageOption], paths: Sequence[str]) -> None:
-    seen: set[tuple[str | None, str]] = set()
+    seen: dict[tuple[str | None, str], str] = {}
     for option, path in zip(options, paths, strict=True):
-        first = path.strip("/").split("/")[0]
-        if first in RESERVED:
+        _check_words(option, path, {other.key for other in options if other is not option})
+        if (other := seen.setdefault((_host(option), path), option.key)) != option.key:
             raise StagesInvalid(
-                f"The stage {option.key} can't live at {path}: “{first}” is a word of our own. Choose another path."
+                f"The stages {other} and {option.key} both live at {path}. Give one of them another path or a host."
             )
-        if (option.host, path) in seen:
-            raise StagesInvalid(f"Two stages have the path {path}. Give one of them another path or a host.")
-        seen.add((option.host, path))
+    for (host, path), key in seen.items():
+        for (outer_host, outer), outer_key in seen.items():
+            rest = path.removeprefix(outer)
+            if host == outer_host and rest != path and rest and rest.split("/")[0] in RESERVED:
+                raise StagesInvalid(
+                    f"The stage {key} can't live at {path}: it would hide “{rest.split('/')[0]}” of the stage {outer_key}. "
+                    "Choose another path."
+                )
+
+
+def _check_words(option: StageOption, path: str, other_keys: set[str]) -> None:
+    """Raise `StagesInvalid` for a path, host or title that can't be used, whatever the other stages' paths are."""
+    segments = path.strip("/").split("/")
+    if path != "/" and (len(path) > PATH_LIMIT or not all(SEGMENT.fullmatch(segment) for segment in segments)):
+        raise StagesInvalid(
+            f"The stage {option.key} can't live at {path[:PATH_LIMIT]}: a path is made of letters, digits, “.”, “_” and “-”, "
+            f"and is at most {PATH_LIMIT} characters long. Choose another path."
+        )
+    if segments[0] in RESERVED:
+        raise StagesInvalid(
+            f"The stage {option.key} can't live at {path}: “{segments[0]}” is a word of our own. Choose another path."
+        )
+    if path.strip("/") in other_keys:
+        raise StagesInvalid(
+            f"The stage {option.key} can't live at {path}: that is where people look for the stage {path.strip('/')}. "
+            "Choose another path."
+        )
+    if option.host is not None and not HOST.fullmatch(option.host):
+        raise StagesInvalid(
+            f"The stage {option.key} has the host {option.host[:200]}. Give a bare name without scheme, port or path, "
+            "as apps.example.com."
+        )
+    if len(option.title) > TITLE_LIMIT:
+        raise StagesInvalid(f"The title of the stage {option.key} is longer than {TITLE_LIMIT} characters. Shorten it.")
