@@ -41,7 +41,8 @@ def touch(tx: Session, *topics: str) -> None:
 
 def note_changes(tx: Session, _context: Any, _instances: Any) -> None:
     """Session hook: remember the topics of all objects about to be written."""
-    for row in (*tx.new, *tx.dirty, *tx.deleted):
+    changed = (row for row in tx.dirty if tx.is_modified(row))  # "dirty" holds also what was set to what it was
+    for row in (*tx.new, *changed, *tx.deleted):
         if (topic := getattr(type(row), "topic", None)) is not None:
             touch(tx, topic)
 
