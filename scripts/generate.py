@@ -174,15 +174,11 @@ def described(command: Any, path: str) -> list[str]:
 
 
 def seams() -> Iterator[tuple[str, Seam[Any]]]:
+    """Every seam, found in the room of its contract."""
     for name, module in sorted(sys.modules.items()):
-        if name.startswith("pilothouse."):
-            for value in list(vars(module).values()):
-                if (
-                    isinstance(value, Seam)
-                    and value.group.rsplit(".", 1)[-1] in vars(module)
-                    and module.__name__ == value.contract.__module__.rsplit(".", 1)[0]
-                ):
-                    yield value.group.rsplit(".", 1)[-1], value
+        for value in list(vars(module).values()) if name.startswith("pilothouse.") else []:
+            if isinstance(value, Seam) and name == value.contract.__module__.rsplit(".", 1)[0]:
+                yield value.group.rsplit(".", 1)[-1], value
 
 
 def seam_page(name: str, seam: Seam[Any]) -> str:
