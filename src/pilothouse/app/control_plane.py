@@ -178,7 +178,7 @@ def _texts() -> PageTexts:
             title, reason=reason, log_url=log_url, language=language
         ),
         not_found=lambda language: states.not_found(language=language),
-        denied=lambda language: states.denied(language=language),
+        denied=lambda owner, ask_url, language: states.denied(owner=owner, ask_url=ask_url, language=language),
         headers=states.HEADERS,
         language=chosen_language,
     )

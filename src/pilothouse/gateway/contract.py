@@ -123,6 +123,10 @@ class RouteOwner(Protocol):
         """Start a worker unless one is starting; thaw a frozen one. Returns at once. Called only after `may_open`."""
         ...
 
+    def whom_to_ask(self, place: Place) -> tuple[str, str]:
+        """Who may let somebody in: a name, and how to reach them (``mailto:…``), each empty where unknown."""
+        ...
+
     def title(self, place: Place) -> str:
         """The name to show on progress and error pages."""
         ...

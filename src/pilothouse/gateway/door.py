@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +21,10 @@ from pilothouse.gateway import headers as h
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, RouteOwner, StaticFile, Target, Worker
 from pilothouse.gateway.files import file_answer
 from pilothouse.gateway.pages import Pages, page_path
+from pilothouse.gateway.waking import Waking
 from pilothouse.stages import StageRef
 
 BROWSER_PATIENCE_S = 2.0
-LOOK_S = 0.02
 SPARED = frozenset({"HEAD", "OPTIONS"})
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
@@ -77,6 +76,11 @@ class _Asking:
         return self.principal.key is not None
 
     @property
+    def visitor(self) -> str:
+        """Who starts are counted for: a user, or whoever has the address."""
+        return f"user {self.principal.id}" if self.principal.id is not None else self.headers.get(h.CLIENT, "")
+
+    @property
     def url(self) -> str:
         return self.path + (f"?{self.query}" if self.query else "")
 
@@ -97,6 +101,7 @@ class Door:
     ) -> None:
         self._secret, self._resolver, self._stages = secret, resolver, stages
         self._owners, self._origins, self._files, self._pages = owners, origins, files, pages
+        self._waking = Waking()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -164,7 +169,7 @@ class Door:
     def _refusal(self, asking: _Asking, owner: RouteOwner, place: Place) -> Answer:
         if asking.principal.is_authenticated:
             if asking.asked.is_page_load or (asking.is_browser and not asking.has_key):
-                return self._pages.denied(asking.headers)
+                return self._pages.denied(asking.headers, *owner.whom_to_ask(place))
             return _json(403, 19, "You may not open this content. Ask its owner for access.")
         if asking.asked.is_websocket or not asking.is_browser or asking.method not in ("GET", "HEAD"):
             return _json(401, 30, "Sign in, or send a valid API key.")
@@ -190,19 +195,16 @@ class Door:
         target = owner.target(place, asking.asked)
         if not isinstance(target, Asleep) or self._is_spared(asking):
             return target
-        patience = BROWSER_PATIENCE_S if asking.asked.is_page_load else target.timeout_s + 5
-        deadline = time.monotonic() + patience
-        gone = asyncio.ensure_future(_disconnect(receive))
+        patience_s = BROWSER_PATIENCE_S if asking.asked.is_page_load else target.timeout_s + 5
+        left = asyncio.ensure_future(_disconnect(receive))
         try:
-            await asyncio.to_thread(owner.wake, place, asking.principal)
-            while time.monotonic() < deadline and not gone.done():
-                target = owner.target(place, asking.asked)
-                if not isinstance(target, Asleep):
-                    return target
-                await asyncio.sleep(LOOK_S)
+            await self._waking.wait(
+                owner, place, asking.asked,
+                principal=asking.principal, visitor=asking.visitor, patience_s=patience_s, left=left,
+            )  # fmt: skip
         finally:
-            gone.cancel()
-        return target
+            left.cancel()
+        return owner.target(place, asking.asked)
 
     def _is_spared(self, asking: _Asking) -> bool:
         """Requests that merely look ahead never wake anything."""

@@ -21,7 +21,7 @@ class PageTexts:
     starting: Callable[[str, str], bytes]
     failed: Callable[[str, str, str, str], bytes]
     not_found: Callable[[str], bytes]
-    denied: Callable[[str], bytes]
+    denied: Callable[[str, str, str], bytes]
     headers: Mapping[str, str]
     language: Callable[[str], str]
 
@@ -35,8 +35,8 @@ class Pages:
     def not_found(self, headers: Mapping[str, str]) -> Answer:
         return 404, self._fields(), self._texts.not_found(self._language(headers))
 
-    def denied(self, headers: Mapping[str, str]) -> Answer:
-        return 403, self._fields(), self._texts.denied(self._language(headers))
+    def denied(self, headers: Mapping[str, str], owner: str, ask_url: str) -> Answer:
+        return 403, self._fields(), self._texts.denied(owner, ask_url, self._language(headers))
 
     def failed(self, headers: Mapping[str, str], status: int, title: str, reason: str, log: str) -> Answer:
         return status, self._fields(), self._texts.failed(title, reason, log, self._language(headers))

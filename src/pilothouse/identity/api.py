@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from pilothouse.asgi.context import Db, SignedIn
 from pilothouse.asgi.paging import Page, PageNumber, PageSize
-from pilothouse.base.access import Role
+from pilothouse.base.access import Permission, Role, require
 from pilothouse.identity import service
 from pilothouse.identity.contract import NewUser, Rules
 from pilothouse.identity.models import ApiKey, Group, Login, User
@@ -142,6 +142,7 @@ def list_users(
 
 @router.post("/users", status_code=201)
 def create_user(body: UserNew, caller: SignedIn, db: Db, rules: RulesOf) -> UserShown:
+    require(caller, Permission.USER_CREATE)
     password = body.password.get_secret_value() if body.password else None
     new = NewUser(**body.model_dump(exclude={"password"}), password=password)
     hashed = hash_password(password) if password else None
@@ -174,6 +175,8 @@ def update_user(guid: str, body: UserChange, caller: SignedIn, db: Db) -> UserSh
 @router.post("/users/{guid}/password", status_code=204)
 def reset_password(guid: str, body: PasswordNew, caller: SignedIn, db: Db, rules: RulesOf) -> None:
     """Set a new password; all logins of the person end."""
+    with db.read() as tx:
+        require(caller, Permission.USER_RESET_PASSWORD, service.resource_of_user(service.get_user(tx, guid)))
     password = body.password.get_secret_value()
     hashed = hash_password(password)
     with db.write() as tx:

@@ -59,6 +59,9 @@ class Owner:
     def wake(self, place: Place, principal: Principal) -> None:
         self.woken += 1
 
+    def whom_to_ask(self, place: Place) -> tuple[str, str]:
+        return "Amara Okoye", "mailto:amara@veridia.example"
+
     def title(self, place: Place) -> str:
         return "The app"
 

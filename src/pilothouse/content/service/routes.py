@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import select
 
@@ -20,6 +21,7 @@ from pilothouse.content.service.sharing import resource_of
 from pilothouse.content.service.workers import failure, live_worker
 from pilothouse.db import Database, Tx, Watch
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, StaticFile, Target, Timeout, Worker
+from pilothouse.identity.models import User
 from pilothouse.launcher.models import Job
 from pilothouse.storage.unpack import content_root
 
@@ -46,6 +48,8 @@ class _Known:
     guid: str
     stage_id: int
     title: str
+    owner: str
+    owner_email: str
     bundle_id: int | None
     locked: bool
     resource: Resource
@@ -108,7 +112,7 @@ class ContentRoutes:
     ) -> None:
         self._database, self._folder, self._rouse, self._public_url = database, folder, rouse, public_url
         self._init_timeout_s = init_timeout_s
-        self._contents = _Memory(watch, ("content",), self._read_content)
+        self._contents = _Memory(watch, ("content", "identity"), self._read_content)
         self._bundles = _Memory(watch, ("content",), self._read_bundle)
         self._workers = _Memory(watch, ("workers",), self._read_worker)
 
@@ -145,6 +149,13 @@ class ContentRoutes:
     def title(self, place: Place) -> str:
         known = self._contents.get(place.subject.id)
         return known.title if known else ""
+
+    def whom_to_ask(self, place: Place) -> tuple[str, str]:
+        known = self._contents.get(place.subject.id)
+        if known is None:
+            return "", ""
+        subject = quote(f"Access to {self._public_url(place.stage_id)}/content/{known.guid}/")
+        return known.owner, f"mailto:{known.owner_email}?subject={subject}" if known.owner_email else ""
 
     def target(self, place: Place, asked: Asked) -> Target:
         known = self._contents.get(place.subject.id)
@@ -204,10 +215,20 @@ class ContentRoutes:
                 return None
             seconds = max(row.connection_timeout or 0, row.read_timeout or 0)
             timeout = next((t for limit, t in _CLASSES if seconds <= limit), Timeout.NONE) if seconds else Timeout.HOUR
+            owner = tx.get(User, row.owner_id)
             return _Known(
-                row.id, row.guid, row.stage_id, row.title or row.name, row.bundle_id, row.locked, resource_of(tx, row),
-                float(row.init_timeout or self._init_timeout_s), timeout,
-            )  # fmt: skip
+                id=row.id,
+                guid=row.guid,
+                stage_id=row.stage_id,
+                title=row.title or row.name,
+                owner=owner.display_name if owner else "",
+                owner_email=owner.email if owner else "",
+                bundle_id=row.bundle_id,
+                locked=row.locked,
+                resource=resource_of(tx, row),
+                init_timeout=float(row.init_timeout or self._init_timeout_s),
+                timeout=timeout,
+            )
 
     def _read_bundle(self, number: int) -> _Runnable | None:
         with self._database.read() as tx:

@@ -19,6 +19,7 @@ from pilothouse.base.ids import new_token
 from pilothouse.db import Tx
 from pilothouse.identity.contract import AlreadyBootstrapped, Bound, InvalidKey, KeyUnknown, NewUser, Rules
 from pilothouse.identity.models import ApiKey, User
+from pilothouse.identity.service.lines import is_line
 from pilothouse.identity.service.logins import principal_of_user
 from pilothouse.identity.service.users import create_user, live_keys, resource_of_user
 
@@ -51,11 +52,16 @@ def create_key(  # noqa: PLR0913 - the facts of a key
     bound: Bound | None = None,
     rules: Rules = Rules(),
 ) -> NewKey:
-    """A key that acts as ``user``, capped at ``role_cap``; with ``bound`` it belongs to a job and sees its stage only."""
+    """A key that acts as ``user``, capped at ``role_cap``; with ``bound`` it belongs to a job and sees its stage only.
+
+    Whoever acts with a capped key can't make a better one for themselves.
+    """
     require(actor, Permission.KEY_CREATE, resource_of_user(user))
     name = name.strip()
-    if not name or len(name) > 255 or any(ord(c) < 32 for c in name):
+    if not name or not is_line(name):
         raise KeyNameInvalid
+    if actor.id == user.id and actor.role is not None and actor.role != user.role:
+        role_cap = min(role_cap or actor.role, actor.role, key=ROLES.index)
     plain = PREFIX + new_token(32)
     row = ApiKey(
         user_id=user.id, name=name, prefix=plain[:8], digest=_digest(plain), role_cap=role_cap.value if role_cap else None,

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_network
 
-from sqlalchemy import select
+from sqlalchemy import case, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from pilothouse.audit.service import record
 from pilothouse.base import clock
-from pilothouse.base.access import Permission, Principal, Role, require
+from pilothouse.base.access import ANONYMOUS, Permission, Principal, ResourceRef, Role, require
 from pilothouse.base.errors import NotFound
 from pilothouse.base.ids import new_key, new_token
-from pilothouse.db import Database, Tx
+from pilothouse.db import Database, Row, Tx
 from pilothouse.identity.contract import AccountLocked, Rules, TooManyFailures, WrongPassword
 from pilothouse.identity.models import Failure, Group, KeyUse, Login, Membership, User
 from pilothouse.identity.service import passwords
@@ -47,28 +49,25 @@ def sign_in(
 
     Raises `WrongPassword` (also for unknown names, in the same time), `AccountLocked`, `TooManyFailures`.
     """
-    buckets = [f"name:{hashlib.sha256(username.lower().encode()).hexdigest()[:32]}", f"address:{address}"]
+    buckets = _buckets(username, address)
     with database.read() as tx:
         _refuse_if_throttled(tx, buckets, rules)
         user = find_user(tx, username)
     if not passwords.matches(password, user.password_hash if user else None) or user is None:
         with database.write() as tx:
             _count_failure(tx, buckets, rules)
-            record(
-                tx,
-                Principal(user.id if user else None, None),
-                "identity:login:failed",
-                None,
-                after={"address": address},
-            )
+            tried = ResourceRef("user", user.id) if user else None
+            record(tx, ANONYMOUS, "identity:login:failed", tried, after={"address": address})
         raise WrongPassword
-    if user.locked:
-        raise AccountLocked
     with database.write() as tx:
-        for bucket in buckets[:1]:
-            if (failure := tx.get(Failure, bucket)) is not None:
-                tx.delete(failure)
-        return begin_login(tx, user, address=address, user_agent=user_agent, rules=rules)
+        now = tx.get(User, user.id)
+        if now is None or now.password_hash != user.password_hash:
+            raise WrongPassword  # it was changed while we were hashing
+        if now.locked:
+            raise AccountLocked
+        if (failure := tx.get(Failure, buckets[0])) is not None:
+            tx.delete(failure)
+        return begin_login(tx, now, address=address, user_agent=user_agent, rules=rules)
 
 
 def begin_login(
@@ -154,7 +153,8 @@ def principal_of_user(tx: Tx, user: User, *, login: str | None = None) -> Princi
 
 def note_use(tx: Tx, kind: str, ref: str) -> None:
     """Remember that a key or login was used now."""
-    tx.merge(KeyUse(kind=kind, ref=ref, at=clock.now()))
+    insert = _insert(tx, KeyUse).values(kind=kind, ref=ref, at=clock.now())
+    tx.execute(insert.on_conflict_do_update(index_elements=["kind", "ref"], set_={"at": insert.excluded.at}))
 
 
 def _refuse_if_throttled(tx: Tx, buckets: list[str], rules: Rules) -> None:
@@ -167,12 +167,33 @@ def _refuse_if_throttled(tx: Tx, buckets: list[str], rules: Rules) -> None:
 
 
 def _count_failure(tx: Tx, buckets: list[str], rules: Rules) -> None:
+    """In one statement each, so that failures that several replicas count at once all count."""
+    now = clock.now()
+    is_over = Failure.until <= now
     for bucket in sorted(buckets):
-        failure = tx.get(Failure, bucket)
-        if failure is None or failure.until <= clock.now():
-            tx.merge(Failure(bucket=bucket, count=1, until=clock.now() + rules.failures_window))
-        else:
-            failure.count += 1
+        insert = _insert(tx, Failure).values(bucket=bucket, count=1, until=now + rules.failures_window)
+        grown = {
+            "count": case((is_over, 1), else_=Failure.count + 1),
+            "until": case((is_over, insert.excluded.until), else_=Failure.until),
+        }
+        tx.execute(insert.on_conflict_do_update(index_elements=["bucket"], set_=grown))
+
+
+def _buckets(username: str, address: str) -> list[str]:
+    """What failures are counted by: the name, and the address (for IPv6 the network of 64 bits, which is what one has)."""
+    try:
+        network = ip_network(address)
+        if isinstance(network.network_address, IPv6Address):
+            address = str(network.supernet(new_prefix=64))
+    except ValueError:
+        pass  # a name of a test's peer, or nothing: counted as it stands
+    name = hashlib.sha256(username.lower().encode(errors="surrogatepass")).hexdigest()[:32]
+    return [f"name:{name}", f"address:{address[:64]}"]
+
+
+def _insert(tx: Tx, row: type[Row]) -> postgresql.Insert | sqlite.Insert:
+    """An ``INSERT`` that can say what to do when the row is there already."""
+    return sqlite.insert(row) if tx.get_bind().dialect.name == "sqlite" else postgresql.insert(row)
 
 
 def _digest(secret: str) -> str:

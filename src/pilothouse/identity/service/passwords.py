@@ -21,13 +21,18 @@ def set_concurrency(count: int) -> None:
 
 def hash_password(password: str) -> str:
     with _slots:
-        return _hasher.hash(password)
+        return _hasher.hash(_bytes(password))
 
 
 def matches(password: str, hashed: str | None) -> bool:
     """Whether the password fits; takes as long when there is no hash to compare with."""
     with _slots:
         try:
-            return _hasher.verify(hashed or _DUMMY, password) and hashed is not None
+            return _hasher.verify(hashed or _DUMMY, _bytes(password)) and hashed is not None
         except (VerificationError, InvalidHashError):
             return False
+
+
+def _bytes(password: str) -> bytes:
+    """Also of text that is no text (JSON can say half a character): it is a wrong password, not a mistake of ours."""
+    return password.encode(errors="surrogatepass")

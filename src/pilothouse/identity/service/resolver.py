@@ -37,17 +37,16 @@ class Resolver:
         self._database, self._watch, self.cookie = database, watch, cookie
         self._lock = threading.Lock()
         self._epoch = -1
-        self._known: dict[bytes, tuple[Principal | None, float]] = {}
-        self._used: dict[tuple[str, str], float] = {}
+        self._known: dict[bytes, tuple[Principal | InvalidKey | None, float]] = {}
+        self._used: set[tuple[str, str]] = set()
 
     def resolve(self, headers: Mapping[str, str]) -> Principal:
         """``headers`` have lower-case names. Raises `InvalidKey` for a wrong key, also where nobody needs one; a wrong cookie is nobody."""
         credentials = self.credentials(headers)
         if credentials.key is not None:
-            found = self._look("key", credentials.key)
-            if found is None:
-                raise InvalidKey
-            return found
+            return self._look("key", credentials.key) or ANONYMOUS
+        if headers.get("x-auth-token", ANONYMOUS_TOKEN) != ANONYMOUS_TOKEN:
+            raise InvalidKey("This server does not take signed tokens. Send an API key instead.")
         return (self._look("login", credentials.cookie) if credentials.cookie else None) or ANONYMOUS
 
     def credentials(self, headers: Mapping[str, str]) -> Credentials:
@@ -65,10 +64,10 @@ class Resolver:
     def flush_uses(self) -> None:
         """Write when keys and logins were last used; called about once a minute, outside requests."""
         with self._lock:
-            used, self._used = self._used, {}
+            used, self._used = self._used, set()
         if used:
             with self._database.write() as tx:
-                for kind, ref in used:
+                for kind, ref in sorted(used):
                     note_use(tx, kind, ref)
 
     def _look(self, kind: str, secret: str) -> Principal | None:
@@ -84,18 +83,22 @@ class Resolver:
             with self._lock:
                 if epoch == self._epoch:
                     self._known[digest] = known
-        if (principal := known[0]) is not None:
-            self._used[(kind, str(principal.key) if kind == "key" else principal.login or "")] = now
-        return principal
+        found = known[0]
+        if isinstance(found, InvalidKey):
+            raise InvalidKey(str(found))
+        if found is not None:
+            with self._lock:
+                self._used.add((kind, str(found.key) if kind == "key" else found.login or ""))
+        return found
 
-    def _read(self, kind: str, secret: str) -> Principal | None:
+    def _read(self, kind: str, secret: str) -> Principal | InvalidKey | None:
         with self._database.read() as tx:
             if kind == "login":
                 return principal_of_cookie(tx, secret)
             try:
                 return principal_of_key(tx, secret)
-            except InvalidKey:
-                return None
+            except InvalidKey as error:
+                return InvalidKey(str(error))
 
 
 def cookie_value(header: str, name: str) -> str | None:
@@ -107,4 +110,6 @@ def cookie_value(header: str, name: str) -> str | None:
 
 
 def _after_word(text: str, word: str) -> str | None:
-    return text[len(word) :].strip() if text[: len(word) + 1].lower() == f"{word} " else None
+    """What follows ``word``, which may be nothing; ``None`` if the text begins with another word."""
+    first, _, rest = text.partition(" ")
+    return rest.strip() if first.lower() == word else None

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import String, func, or_, select
+from sqlalchemy.exc import IntegrityError
 
 from pilothouse.audit.service import record
 from pilothouse.base import clock
@@ -24,12 +25,12 @@ from pilothouse.identity.contract import (
     WeakPassword,
 )
 from pilothouse.identity.models import ApiKey, Login, User
+from pilothouse.identity.service.lines import is_line
 from pilothouse.identity.service.passwords import hash_password
 
 T = TypeVar("T")
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 EDITABLE = frozenset({"email", "first_name", "last_name", "department", "site", "title", "locale", "timezone"})
-LENGTH_LIMIT = 255
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,10 @@ def create_user(
         **{name: _checked(name, getattr(new, name)) for name in EDITABLE},
     )
     tx.add(user)
-    tx.flush()
+    try:
+        tx.flush()
+    except IntegrityError as error:  # somebody else made it in the meantime
+        raise UsernameTaken(f"A user “{new.username}” exists already. Choose another name.") from error
     shown = {
         "username": user.username,
         "role": user.role,
@@ -90,7 +94,8 @@ def update_user(tx: Tx, actor: Principal, user: User, *, changes: Mapping[str, A
     for name, value in changes.items():
         setattr(user, name, _checked(name, value))
     user.updated_at = clock.now()
-    record(tx, actor, "identity:user:updated", ResourceRef("user", user.id), before=before, after=dict(changes))
+    after = {name: getattr(user, name) for name in changes}
+    record(tx, actor, "identity:user:updated", ResourceRef("user", user.id), before=before, after=after)
     return user
 
 
@@ -146,13 +151,12 @@ def list_users(
 ) -> Found[User]:
     """People by user name; ``prefix`` matches the beginning of user name, first or last name, in any case. Pages count from 1."""
     require(actor, Permission.USER_LIST)
+    if not is_line(prefix):
+        return Found([], 0)
     chosen = select(User).where(User.deleted_at.is_(None))
     if prefix:
-        starts = [
-            func.lower(column).startswith(prefix.lower(), autoescape=True)
-            for column in (User.username, User.first_name, User.last_name)
-        ]
-        chosen = chosen.where(starts[0] | starts[1] | starts[2])
+        searched = (User.username, User.first_name, User.last_name)
+        chosen = chosen.where(or_(*(column.istartswith(prefix, autoescape=True) for column in searched)))
     if roles:
         chosen = chosen.where(User.role.in_([r.value for r in roles]))
     total = tx.scalar(select(func.count()).select_from(chosen.subquery())) or 0
@@ -170,6 +174,8 @@ def get_user(tx: Tx, guid: str) -> User:
 
 def find_user(tx: Tx, username: str) -> User | None:
     """The user of this name, in any case."""
+    if not is_line(username):
+        return None
     return tx.scalar(select(User).where(func.lower(User.username) == username.lower(), User.deleted_at.is_(None)))
 
 
@@ -189,29 +195,30 @@ def end_all_logins(tx: Tx, user: User) -> None:
 
 
 def _keep_an_administrator(tx: Tx, user: User) -> None:
-    if user.role != Role.ADMINISTRATOR or user.locked:
-        return
-    others = (
-        User.role == Role.ADMINISTRATOR.value,
-        User.locked.is_(False),
-        User.deleted_at.is_(None),
-        User.id != user.id,
-    )
-    if tx.scalar(select(User.id).where(*others).limit(1)) is None:
+    """Their rows are locked first: two administrators who demote each other at the same moment must not both succeed."""
+    active = (User.role == Role.ADMINISTRATOR.value, User.locked.is_(False), User.deleted_at.is_(None))
+    administrators = tx.scalars(select(User.id).where(*active).order_by(User.id).with_for_update()).all()
+    if list(administrators) == [user.id]:
         raise LastAdministrator
 
 
 def _checked(name: str, value: Any) -> Any:
     if value is None and name in {"email", "first_name", "last_name"}:
         return ""
-    if value is not None and (
-        not isinstance(value, str) or len(value) > LENGTH_LIMIT or any(ord(c) < 32 for c in value)
-    ):
-        raise UserInvalid(f"“{name}” must be text of at most {LENGTH_LIMIT} characters without line breaks.")
+    limit = _limit(name)
+    if value is not None and not is_line(value, limit):
+        raise UserInvalid(f"“{name}” must be text of at most {limit} characters without line breaks.")
     return value
+
+
+def _limit(name: str) -> int:
+    """How many characters the column takes."""
+    kind = User.__table__.c[name].type
+    return kind.length if isinstance(kind, String) and kind.length else 0
 
 
 def live_keys(tx: Tx, user: User) -> list[ApiKey]:
     """Keys of a person that still work and belong to no job."""
-    alive = (ApiKey.user_id == user.id, ApiKey.revoked_at.is_(None), ApiKey.job_id.is_(None))
+    unexpired = ApiKey.expires_at.is_(None) | (ApiKey.expires_at > clock.now())
+    alive = (ApiKey.user_id == user.id, ApiKey.revoked_at.is_(None), ApiKey.job_id.is_(None), unexpired)
     return list(tx.scalars(select(ApiKey).where(*alive).order_by(ApiKey.id)))
