@@ -204,6 +204,41 @@ def test_an_app_that_is_none_of_the_examples_deploys(ph: Installation, tmp_path:
     assert ph.get(f"/content/{done.guid}/heat").text == "1,234,567"
 
 
+def test_the_other_ways_to_deploy(ph: Installation, tmp_path: Path) -> None:
+    """flask, a written manifest, an archive of one's own, without verification, and to a numeric id."""
+    flask = project(
+        tmp_path / "flask",
+        {
+            "app.py": "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef a(): return 'flask'\n",
+            "requirements.txt": "flask\n",
+        },
+    )
+    guid = ph.deploy("flask", flask, "--entrypoint", "app:app", "--no-verify").guid
+    assert ph.get(f"/content/{guid}/").text == "flask"
+    number = ph.api("GET", f"v1/content/{guid}").json()["id"]
+    again = ph.deploy("flask", flask, "--entrypoint", "app:app", "--app-id", number)
+    assert again.guid == guid
+    ph.rsconnect("write-manifest", "flask", "--entrypoint", "app:app", str(flask))
+    assert (
+        ph.get(
+            f"/content/{ph.deploy('manifest', flask / 'manifest.json', '--new', '--title', 'By manifest').guid}/"
+        ).text
+        == "flask"
+    )
+    packed = tmp_path / "bundle.tar.gz"
+    packed.write_bytes(
+        archive({name: (flask / name).read_bytes() for name in ("app.py", "requirements.txt", "manifest.json")})
+    )
+    assert ph.get(f"/content/{ph.deploy('bundle', packed, '--new', '--title', 'By bundle').guid}/").text == "flask"
+
+
+def test_a_python_that_is_not_there_is_refused_with_what_is(ph: Installation) -> None:
+    wanted = manifest().replace(b"3.11.0", b"2.7.18")
+    task = deploy_archive(ph, archive({"manifest.json": wanted, "app.py": b"app = 1", "requirements.txt": b"fastapi"}))
+    assert "no Python that fits 2.7.18" in str(task["error"])
+    assert "Installed: 3." in str(task["error"])
+
+
 def test_files_know_ranges_and_etags(ph: Installation, tmp_path: Path) -> None:
     folder = project(tmp_path, {"index.html": "<h1>ten bytes</h1>", "data/ten.txt": "0123456789"})
     guid = ph.deploy("html", folder).guid
