@@ -21,7 +21,7 @@ from pilothouse.gateway import headers as h
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, RouteOwner, StaticFile, Target, Worker
 from pilothouse.gateway.files import file_answer
 from pilothouse.gateway.pages import Pages, page_path
-from pilothouse.gateway.waking import Waking
+from pilothouse.gateway.waking import Waking, Wanted
 from pilothouse.stages import StageRef
 
 BROWSER_PATIENCE_S = 2.0
@@ -198,10 +198,8 @@ class Door:
         patience_s = BROWSER_PATIENCE_S if asking.asked.is_page_load else target.timeout_s + 5
         left = asyncio.ensure_future(_disconnect(receive))
         try:
-            await self._waking.wait(
-                owner, place, asking.asked,
-                principal=asking.principal, visitor=asking.visitor, patience_s=patience_s, left=left,
-            )  # fmt: skip
+            wanted = Wanted(owner, place, asking.asked, asking.principal, asking.visitor)
+            await self._waking.wait(wanted, patience_s=patience_s, left=left)
         finally:
             left.cancel()
         return owner.target(place, asking.asked)

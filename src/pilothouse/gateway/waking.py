@@ -41,6 +41,25 @@ class Budget:
             self._spent[visitor] = (max(0.0, starts - 1), then)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """Something that sleeps, and who wants it: ``visitor`` is whom a start is counted for."""
+
+    owner: RouteOwner
+    place: Place
+    asked: Asked
+    principal: Principal
+    visitor: str
+
+    def asleep(self) -> Asleep | None:
+        """Nothing when it is up, or can't be woken."""
+        target = self.owner.target(self.place, self.asked)
+        return target if isinstance(target, Asleep) else None
+
+    async def wake(self) -> None:
+        await asyncio.to_thread(self.owner.wake, self.place, self.principal)
+
+
 @dataclass
 class _LookOut:
     task: asyncio.Task[None]
@@ -54,20 +73,18 @@ class Waking:
         self._look_outs: dict[tuple[ResourceRef, int | None], _LookOut] = {}
         self._budget = Budget()
 
-    async def wait(  # noqa: PLR0913 - who asks for what, and how long
-        self, owner: RouteOwner, place: Place, asked: Asked, *, principal: Principal, visitor: str, patience_s: float, left: asyncio.Future[None]
-    ) -> None:  # fmt: skip
-        """Wake ``place``; return when it no longer sleeps, the patience is over, the client ``left``, or ``visitor`` has woken too much.
+    async def wait(self, wanted: Wanted, *, patience_s: float, left: asyncio.Future[None]) -> None:
+        """Wake it; return when it no longer sleeps, the patience is over, the client ``left``, or the visitor has woken too much.
 
-        When the last one who waits has gone, nobody looks any more; the start itself goes on. Raises what ``owner`` raises.
+        When the last one who waits has gone, nobody looks any more; the start itself goes on. Raises what the owner raises.
         """
-        key = (place.subject, place.bundle_id)
+        key = (wanted.place.subject, wanted.place.bundle_id)
         found = self._look_outs.get(key)
         if found is None or found.task.done():
-            if not self._budget.take(visitor):
+            asleep = wanted.asleep()
+            if asleep is None or not (asleep.starting or self._budget.take(wanted.visitor)):
                 return
-            task = asyncio.create_task(self._look(owner, place, asked, principal, visitor))
-            found = self._look_outs[key] = _LookOut(task)
+            found = self._look_outs[key] = _LookOut(asyncio.create_task(self._look(wanted)))
         found.waiting += 1
         try:
             await asyncio.wait({found.task, left}, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
@@ -80,15 +97,14 @@ class Waking:
                 if self._look_outs.get(key) is found:
                     del self._look_outs[key]
 
-    async def _look(self, owner: RouteOwner, place: Place, asked: Asked, principal: Principal, visitor: str) -> None:
-        """Until ``place`` no longer sleeps. What was woken and yet fell asleep, or ended, is woken again."""
-        began, woken = time.monotonic(), float("-inf")
-        while isinstance(target := owner.target(place, asked), Asleep):
-            now = time.monotonic()
-            if now - woken >= WAKE_AGAIN_S and not (target.starting and woken > 0):
-                woken = now
-                await asyncio.to_thread(owner.wake, place, principal)
+    async def _look(self, wanted: Wanted) -> None:
+        """Until it no longer sleeps. What was woken and yet fell asleep, or ended, is woken again."""
+        began, woken = time.monotonic(), None
+        while (asleep := wanted.asleep()) is not None:
+            if not asleep.starting and (woken is None or time.monotonic() - woken >= WAKE_AGAIN_S):
+                woken = time.monotonic()
+                await wanted.wake()
             else:
                 await asyncio.sleep(LOOK_S)
-        if time.monotonic() - began < THAW_S:
-            self._budget.give_back(visitor)
+        if woken is not None and time.monotonic() - began < THAW_S:
+            self._budget.give_back(wanted.visitor)

@@ -12,7 +12,7 @@ from pilothouse.base.access import Principal, ResourceRef, Role
 from pilothouse.db import DatabaseDown
 from pilothouse.gateway import waking
 from pilothouse.gateway.contract import Asked, Asleep, Place, Target, Worker
-from pilothouse.gateway.waking import STARTS, Budget, Waking
+from pilothouse.gateway.waking import STARTS, Budget, Waking, Wanted
 
 ALICE = Principal(3, Role.VIEWER, "alice")
 ASKED = Asked(1, "/", "/content/x/")
@@ -50,15 +50,17 @@ class Owner:
         raise AssertionError(f"waking has no business with {name}")
 
 
+def wanted(owner: Owner, at: Place | None = None, visitor: str = "a") -> Wanted:
+    return Wanted(owner, at or place(), ASKED, ALICE, visitor)
+
+
 async def wait(
     waking: Waking, owner: Owner, at: Place | None = None, *, patience_s: float = 3, visitor: str = "a"
 ) -> float:
     """How long it took."""
     began = time.monotonic()
     left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    await waking.wait(
-        owner, at or place(), ASKED, principal=ALICE, visitor=visitor, patience_s=patience_s, left=left
-    )  # fmt: skip
+    await waking.wait(wanted(owner, at, visitor), patience_s=patience_s, left=left)
     return time.monotonic() - began
 
 
@@ -78,9 +80,9 @@ def test_fifty_who_wait_wake_once_and_look_as_one() -> None:
 
 
 def test_drafts_of_one_content_are_woken_each_for_itself() -> None:
-    owner = Owner()
-    run(lambda waking: asyncio.gather(wait(waking, owner), wait(waking, owner, place(bundle_id=4))))
-    assert sorted(str(each.bundle_id) for each in owner.wakes) == ["4", "None"]
+    active, draft = Owner(), Owner()
+    run(lambda waking: asyncio.gather(wait(waking, active), wait(waking, draft, place(bundle_id=4))))
+    assert (len(active.wakes), len(draft.wakes)) == (1, 1)
 
 
 def test_each_waits_as_long_as_its_own_patience() -> None:
@@ -112,7 +114,7 @@ def test_a_client_that_leaves_is_not_waited_for() -> None:
         left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().call_later(0.05, left.set_result, None)
         began = time.monotonic()
-        await waking.wait(owner, place(), ASKED, principal=ALICE, visitor="a", patience_s=30, left=left)
+        await waking.wait(wanted(owner), patience_s=30, left=left)
         return time.monotonic() - began
 
     assert run(leave) < 1
@@ -140,16 +142,18 @@ def test_what_went_wrong_reaches_everyone_who_waits_and_the_next_try_is_a_new_on
 
 def test_a_visitor_wakes_only_so_much_and_others_are_not_hindered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waking, "SECONDS_PER_START", 3600.0)
-    owner = Owner(takes_s=60)
+    owners = [Owner(takes_s=60) for _ in range(STARTS + 5)]
+    last = Owner(takes_s=60)
 
     async def greedy(waking: Waking) -> None:
-        await asyncio.gather(*(wait(waking, owner, place(n), patience_s=0.05) for n in range(STARTS + 5)))
-        assert len(owner.wakes) == STARTS
-        assert await wait(waking, owner, place(999), patience_s=5) < 1, "a refusal does not wait"
-        await wait(waking, owner, place(999), patience_s=0.05, visitor="b")
+        await asyncio.gather(*(wait(waking, each, place(n), patience_s=0.3) for n, each in enumerate(owners)))
+        assert await wait(waking, last, place(999), patience_s=5) < 1, "a refusal does not wait"
+        assert last.wakes == []
+        await wait(waking, last, place(999), patience_s=0.1, visitor="b")
 
     run(greedy)
-    assert len(owner.wakes) == STARTS + 1
+    assert sum(len(each.wakes) for each in owners) == STARTS
+    assert len(last.wakes) == 1
 
 
 def test_thawing_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,6 +166,21 @@ def test_thawing_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
             assert owner.wakes
 
     run(thaw)
+
+
+def test_whoever_waits_for_a_start_that_goes_on_anyway_wakes_and_pays_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waking, "SECONDS_PER_START", 3600.0)
+    owner = Owner(takes_s=60)
+
+    async def reload(waking: Waking) -> None:
+        for _ in range(STARTS + 5):
+            await wait(waking, owner, patience_s=0.02)
+        assert len(owner.wakes) == 1
+        other = Owner(takes_s=60)
+        await wait(waking, other, place(8), patience_s=0.1)
+        assert len(other.wakes) == 1
+
+    run(reload)
 
 
 def test_a_budget_comes_back_with_time(monkeypatch: pytest.MonkeyPatch) -> None:

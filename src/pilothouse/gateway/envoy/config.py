@@ -63,7 +63,11 @@ def _connection(plan: EnvoyPlan, listener: Listener) -> Json:
         normalize_path=True,
         merge_slashes=True,
         path_with_escaped_slashes_action="KEEP_UNCHANGED" if listener.keeps_slashes else "REJECT_REQUEST",
-        common_http_protocol_options={"headers_with_underscores_action": "DROP_HEADER", "idle_timeout": "3600s"},
+        common_http_protocol_options={
+            "headers_with_underscores_action": "DROP_HEADER",
+            "idle_timeout": "3600s",
+            "max_stream_duration": STREAM_LIFE,
+        },
         http_protocol_options={"accept_http_10": True},  # what some proxies in front of us still speak
         http2_protocol_options=_http2(),
         request_headers_timeout="10s",
