@@ -564,6 +564,24 @@ def test_idle_connections_to_apps_are_given_up_before_an_app_may_be_frozen(stand
     assert _connections(stand) == 0
 
 
+def test_no_websocket_outlives_its_bound() -> None:
+    def shorter(document: dict[str, Any]) -> None:
+        for listener in document["static_resources"]["listeners"]:
+            manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+            assert manager["common_http_protocol_options"]["max_stream_duration"] == "28800s"
+            manager["common_http_protocol_options"]["max_stream_duration"] = "1s"
+
+    with running(shorter) as stand:
+        stand.send_to_app(to="app0")
+        connection, first = handshake(stand.content, f"{MOUNT}socket")
+        with connection:
+            assert first.startswith(b"HTTP/1.1 101")
+            connection.settimeout(5)
+            began = time.monotonic()
+            assert connection.recv(10) == b""
+            assert 0.5 < time.monotonic() - began < 4
+
+
 def _connections(stand: Stand) -> int:
     """Open connections from Envoy to the app, as the kernel counts them."""
     host, port = stand.app_address.split(":")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from tests.factories.identity import PASSWORD, add_key, add_user, hashed, principal
 
 from pilothouse.audit.models import Event
@@ -91,17 +93,20 @@ def test_a_user_name_is_unique_whatever_its_case(database: Database) -> None:
 
 
 def test_of_two_who_make_the_same_user_at_once_one_is_told(postgres_database: Database) -> None:
-    with pytest.raises(UsernameTaken), postgres_database.write() as first:
-        service.create_user(first, SYSTEM, new=NewUser("amara.okoye"))
-        done = threading.Thread(target=lambda: None)
-        with postgres_database.write() as second:
-            assert service.find_user(second, "amara.okoye") is None
-        first.commit()
-        done.start()
-        service.create_user(first, SYSTEM, new=NewUser("amara.okoye"))
+    with ThreadPoolExecutor(1) as other:
+        with postgres_database.write() as tx:
+            service.create_user(tx, SYSTEM, new=NewUser("amara.okoye"))
+            second = other.submit(add_user, postgres_database, "Amara.Okoye")
+            waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while tx.scalar(waits) == 0 and not second.done():
+                time.sleep(0.01)
+        with pytest.raises(UsernameTaken):
+            second.result(30)
 
 
-@pytest.mark.parametrize("name", ["", " ", "a b", "-amara", "a" * 65, "a\n", "a\x00", "ä", "a/b", "..", "a;b", "\ud800"])
+@pytest.mark.parametrize(
+    "name", ["", " ", "a b", "-amara", "a" * 65, "a\n", "a\x00", "ä", "a/b", "..", "a;b", "\ud800"]
+)
 def test_names_that_would_break_a_path_or_a_log_are_refused(sqlite_database: Database, name: str) -> None:
     with pytest.raises(UserInvalid, match="user name"), sqlite_database.write() as tx:
         service.create_user(tx, SYSTEM, new=NewUser(name))

@@ -18,6 +18,8 @@ from pilothouse.gateway.envoy.routes import APPS, CONTROL_PLANE, gateway_headers
 FILES = "/.ph-f/"
 #: A job is frozen 5 s after its last answer at the soonest. By then no connection is left that would be reset at its thaw.
 JOB_IDLE = "3s"
+#: No request or WebSocket lives longer: the bound within which somebody who lost access is really out.
+STREAM_LIFE = "28800s"
 #: Shorter than the control plane keeps a silent connection: else it might close one just as we use it.
 CONTROL_PLANE_IDLE = "60s"
 #: The paths of many stages make one long expression; Envoy's own limit is meant for expressions from outside.
