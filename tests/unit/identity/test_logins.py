@@ -16,7 +16,7 @@ from pilothouse.db import Database
 from pilothouse.identity import service
 from pilothouse.identity.contract import AccountLocked, Rules, TooManyFailures, WrongPassword
 from pilothouse.identity.models import Failure, Login, User
-from pilothouse.identity.service import logins, passwords
+from pilothouse.identity.service import passwords
 from pilothouse.identity.service.logins import LoginUnknown
 from pilothouse.testing.clock import FrozenClock
 
@@ -199,15 +199,21 @@ def test_success_forgets_the_failures_of_the_name_but_not_of_the_address(sqlite_
 
 
 def test_failures_at_the_same_moment_all_count(database: Database) -> None:
+    def guess(_: int) -> None:
+        with pytest.raises(WrongPassword):
+            service.sign_in(
+                database,
+                username="amara",
+                password="x",
+                address="192.0.2.1",
+                user_agent="",
+                rules=Rules(failures_allowed=99),
+            )
+
     with ThreadPoolExecutor(6) as threads:
-        list(threads.map(lambda n: _count(database), range(12)))
+        list(threads.map(guess, range(12)))
     with database.read() as tx:
         assert tx.scalars(select(Failure.count)).all() == [12, 12]
-
-
-def _count(database: Database) -> None:
-    with database.write() as tx:
-        logins._count_failure(tx, logins._buckets("amara", "192.0.2.1"), RULES)
 
 
 def test_the_trail_tells_of_failures_without_saying_that_the_person_did_it(sqlite_database: Database) -> None:
