@@ -1,0 +1,1 @@
+"""What `make bench` measures: each module here is one subject, runs alone (`python -m bench.door`) and gives rows."""
