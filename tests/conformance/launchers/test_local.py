@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from pilothouse.base.ids import new_key
 from pilothouse.launcher.backends.local import LocalLauncher, LocalOptions
-from pilothouse.testing.launcher import LauncherSuite
+from pilothouse.launcher.contract import FINAL, JobState, LauncherDown
+from pilothouse.testing.launcher import LauncherSuite, answer, until, wait_for
 
 ROOT = Path(__file__).parents[3]
 NOBODY = 65_534
@@ -36,6 +41,81 @@ class Local(LauncherSuite):
     @pytest.fixture
     def again(self, launcher: LocalLauncher, jobs: Path) -> Callable[[], LocalLauncher]:
         return lambda: LocalLauncher(LocalOptions(jobs, sandbox=self.sandbox))  # type: ignore[arg-type]
+
+    def test_a_job_whose_shim_is_killed_ends_and_is_lost(self, launcher: LocalLauncher, jobs: Path) -> None:
+        spec = self.serving()
+        launcher.submit(spec)
+        status = wait_for(launcher, spec.id, {JobState.RUNNING})
+        until(lambda: launcher.status(spec.id).pid)
+        assert answer(status.address or "") == 200
+        os.kill(json.loads((jobs / spec.id / "state.json").read_text())["shim"], signal.SIGKILL)
+        assert wait_for(launcher, spec.id, FINAL).state is JobState.LOST
+        until(lambda: not lives(launcher.status(spec.id).pid or 0))
+
+    def test_a_job_whose_folder_is_removed_leaves_nothing_behind(self, launcher: LocalLauncher, jobs: Path) -> None:
+        mark = new_key()
+        launcher.submit(self.spec(f"import time; time.sleep(60)  # {mark}"))
+        for folder in jobs.iterdir():
+            shutil.rmtree(folder, ignore_errors=True)
+        until(lambda: not any(mark in words for words in commands()))
+
+    def test_a_huge_log_rotates_and_keeps_its_numbers(self, jobs: Path) -> None:
+        launcher = LocalLauncher(LocalOptions(jobs, sandbox=self.sandbox, log_size=64 * 1024, log_files=3))  # type: ignore[arg-type]
+        spec = self.spec("for n in range(20000): print('line', n)")
+        launcher.submit(spec)
+        wait_for(launcher, spec.id, FINAL)
+        lines = list(launcher.logs(spec.id, limit=100_000))
+        assert lines[-1][0] == 20_000
+        assert lines[-1][1].text == "line 19999"
+        assert all(line.text == f"line {number - 1}" for number, line in lines)
+        assert sum(f.stat().st_size for f in (jobs / spec.id).glob("log.*")) < 4 * 64 * 1024
+
+    def test_output_that_is_no_text_is_kept_readable(self, launcher: LocalLauncher) -> None:
+        code = "import sys; sys.stdout.buffer.write(b'\\xff\\x00\\x1b[31m\\n' + b'x' * 200_000 + b'\\nend')"
+        spec = self.spec(code)
+        launcher.submit(spec)
+        assert wait_for(launcher, spec.id, FINAL).exit_code == 0
+        texts = [line.text for _, line in launcher.logs(spec.id)]
+        assert texts[-1] == "end"
+        assert max(map(len, texts)) <= 64 * 1024
+        assert sum(text.count("x") for text in texts) >= 200_000
+
+    def test_a_folder_on_a_full_disk_is_a_clear_error(self, tmp_path: Path) -> None:
+        if os.geteuid() != 0:
+            pytest.skip("NOT EXERCISED: a full disk (needs root to mount a small one)")
+        small = tmp_path / "small"
+        small.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(small)], check=False).returncode != 0:
+            pytest.skip("NOT EXERCISED: a full disk (can't mount)")
+        try:
+            launcher = LocalLauncher(LocalOptions(small / "jobs", sandbox=self.sandbox))  # type: ignore[arg-type]
+            with (small / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+                while True:
+                    filler.write(b"x" * 4096)
+            with pytest.raises(LauncherDown, match="No space left"):
+                launcher.submit(self.spec("pass"))
+            (small / "filler").unlink()
+            spec = self.spec("pass")
+            launcher.submit(spec)
+            assert wait_for(launcher, spec.id, FINAL).exit_code == 0
+        finally:
+            subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def commands() -> list[str]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and lives(int(entry.name)):
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return found
 
 
 class TestLocal(Local):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pilothouse.base.seam import UnknownChoice
 from pilothouse.content import content_kinds
 from pilothouse.content.contract import ContentKind, Manifest, ManifestInvalid, UnknownAppMode
 
@@ -57,12 +58,13 @@ def parse_manifest(document: Any) -> Manifest:
 
 def kind_of(manifest: Manifest) -> ContentKind:
     """The kind that takes this bundle. Raises `UnknownAppMode` and lists what is served here."""
-    if manifest.app_mode in content_kinds.names():
+    try:
         return content_kinds.load(manifest.app_mode)()
-    names = ", ".join(content_kinds.names())
-    raise UnknownAppMode(
-        f"Content of the kind “{manifest.app_mode[:40]}” can't be run here. This server runs: {names}."
-    )
+    except UnknownChoice:
+        names = ", ".join(content_kinds.names())
+        raise UnknownAppMode(
+            f"Content of the kind “{manifest.app_mode[:40]}” can't be run here. This server runs: {names}."
+        ) from None
 
 
 def _object(value: Any, what: str) -> Mapping[str, Any]:

@@ -71,10 +71,16 @@ class _Runnable:
 
 
 class _Memory(Generic[T]):
-    """Answers that hold for as long as the counters of their topics stay the same."""
+    """Answers that hold for as long as the counters of their topics stay the same. ``names`` are all keys of an answer."""
 
-    def __init__(self, watch: Watch, topics: tuple[str, ...], read: Callable[[Any], T]) -> None:
-        self._watch, self._topics, self._read = watch, topics, read
+    def __init__(
+        self,
+        watch: Watch,
+        topics: tuple[str, ...],
+        read: Callable[[Any], T],
+        names: Callable[[T], tuple[Any, ...]] = lambda found: (),
+    ) -> None:
+        self._watch, self._topics, self._read, self._names = watch, topics, read, names
         self._lock = threading.Lock()
         self._epochs: tuple[int, ...] = (-1,)
         self._known: dict[Any, T] = {}
@@ -89,7 +95,7 @@ class _Memory(Generic[T]):
         found = self._read(key)
         with self._lock:
             if epochs == self._epochs:
-                self._known[key] = found
+                self._known.update(dict.fromkeys((key, *self._names(found)), found))
         return found
 
 
@@ -112,7 +118,7 @@ class ContentRoutes:
     ) -> None:
         self._database, self._folder, self._rouse, self._public_url = database, folder, rouse, public_url
         self._init_timeout_s = init_timeout_s
-        self._contents = _Memory(watch, ("content", "identity"), self._read_content)
+        self._contents = _Memory(watch, ("content", "identity"), self._read_content, _names_of)
         self._bundles = _Memory(watch, ("content",), self._read_bundle)
         self._workers = _Memory(watch, ("workers",), self._read_worker)
 
@@ -249,6 +255,10 @@ class ContentRoutes:
     def _read_worker(self, bundle_id: int) -> Worker | Asleep | Broken:
         with self._database.read() as tx:
             return _worker(tx, bundle_id)
+
+
+def _names_of(known: _Known | None) -> tuple[Any, ...]:
+    return (known.id, known.guid) if known else ()
 
 
 def _type_of(path: Path) -> str:

@@ -100,8 +100,12 @@ class Shim:
             self.save(state="ended", exit_code=126, reason=f"It could not be started: {error}.", ended=time.time())
             self.remove_groups()
             return
-        self.save(state="running", pid=self.pid)
-        code = self.watch()
+        try:
+            self.save(state="running", pid=self.pid)
+            code = self.watch()
+        except BaseException:
+            self.abandon()
+            raise
         self.log.close()
         self.end(code)
 
@@ -233,6 +237,14 @@ class Shim:
         for child in children[:1]:
             signal_quietly(int(child), signal.SIGTERM)
         return bool(children)
+
+    def abandon(self):
+        """Our own fault (the job's folder is gone, say): nothing may stay behind. The sandbox tells its first process soon after its start."""
+        if self.spec["bwrap"] and self.init is None and select.select([self.info_r], [], [], 1)[0]:
+            self.status += os.read(self.info_r, 65536)
+            if b"\n" in self.status:
+                self.init = json.loads(self.status.split(b"\n")[0])["child-pid"]
+        self.kill()
 
     def kill(self):
         self.killed = True
