@@ -76,7 +76,7 @@ def _ask(path: str, modified: float) -> Runtime | None:
         )
         version, prefix, build, soabi, libc, implementation, is_venv, executable = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        log.info("interpreter skipped", path=path, reason=str(error)[:200])
+        log.info("interpreter skipped", path=path, reason=type(error).__name__)
         return None
     if implementation != "cpython" or is_venv:
         return None
