@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
 from pilothouse.asgi.context import Db, SignedIn
+from pilothouse.asgi.paging import RowId
 from pilothouse.audit.service import EventQuery, events, facts_of
 from pilothouse.audit.service import export as export_of
 from pilothouse.base.access import ResourceRef
@@ -36,11 +37,11 @@ def list_events(
     caller: SignedIn,
     db: Db,
     name: Annotated[str | None, Query(description="Beginning of the event's name, for example `identity:`.")] = None,
-    actor_id: int | None = None,
+    actor_id: RowId | None = None,
     subject: Annotated[str | None, Query(description="`content/12`", pattern=r"^[a-z_]+/[0-9]{1,18}$")] = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    before_id: Annotated[int | None, Query(description="Only older ones: the last id of the page before.")] = None,
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+    before_id: Annotated[RowId | None, Query(description="Only older ones: the last id of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     export: Annotated[
         Literal["jsonl", "csv"] | None, Query(description="Download all that fit, whatever `limit` says.")

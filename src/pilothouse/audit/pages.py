@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from pilothouse.asgi.context import Db, SignedIn
+from pilothouse.asgi.paging import RowId
 from pilothouse.asgi.rendering import frame, page
 from pilothouse.audit import service
 from pilothouse.audit.contract import EVENTS
@@ -68,7 +69,7 @@ class People:
 
 @router.get("")
 def show(
-    request: Request, caller: SignedIn, db: Db, event: str = "", who: str = "", before: int | None = None
+    request: Request, caller: SignedIn, db: Db, event: str = "", who: str = "", before: RowId | None = None
 ) -> Response:
     people: People = request.app.state.people
     path = f"{frame(request).base}/_/admin/audit"

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from pilothouse.asgi.context import Db, SignedIn
-from pilothouse.asgi.paging import Page, PageNumber, PageSize
+from pilothouse.asgi.paging import Page, PageNumber, PageSize, RowId
 from pilothouse.base.access import Permission, Role, require
 from pilothouse.identity import service
 from pilothouse.identity.contract import NewUser, Rules
@@ -200,7 +200,7 @@ def create_key(guid: str, body: KeyNew, caller: SignedIn, db: Db, rules: RulesOf
 
 
 @router.delete("/users/{guid}/keys/{key_id}", status_code=204)
-def revoke_key(guid: str, key_id: int, caller: SignedIn, db: Db) -> None:
+def revoke_key(guid: str, key_id: RowId, caller: SignedIn, db: Db) -> None:
     with db.write() as tx:
         service.revoke_key(tx, caller, service.get_key(tx, service.get_user(tx, guid), key_id))
 

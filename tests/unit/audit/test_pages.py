@@ -14,4 +14,4 @@ def test_the_audit_is_filtered_by_event_and_person_and_exported(app: FastAPI, vi
     assert "identity:login:started" in rows and "content:" not in rows
     assert "Nobody has the user name" in visitor.get("/_/admin/audit?who=nobody").text
     table = visitor.get("/_/admin/audit/export?event=content:").text.splitlines()
-    assert table[0].startswith("id,at,event") and len(table) == 4 and "veridia" not in "".join(table)
+    assert table[0].startswith("id,at,name") and len(table) == 4 and "veridia" not in "".join(table)

@@ -162,5 +162,9 @@ def test_pages_that_can_not_be_are_refused(admin: TestClient, query: str) -> Non
     assert admin.get(f"{API}/users?{query}").status_code == 422
 
 
+def test_numbers_that_no_row_can_have_are_refused(admin: TestClient, amara: User) -> None:
+    assert admin.delete(f"{API}/users/{amara.guid}/keys/{10**30}").status_code == 422
+
+
 def test_a_search_for_what_no_name_holds_finds_nothing(admin: TestClient) -> None:
     assert admin.get(f"{API}/users?prefix=%00").json()["results"] == []

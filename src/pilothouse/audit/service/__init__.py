@@ -2,6 +2,6 @@
 
 from pilothouse.audit.service.chain import Report, seal, verify
 from pilothouse.audit.service.events import EventQuery, events, record
-from pilothouse.audit.service.export import export, facts_of
+from pilothouse.audit.service.files import export, facts_of
 
 __all__ = ["EventQuery", "Report", "events", "export", "facts_of", "record", "seal", "verify"]

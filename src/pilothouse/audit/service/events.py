@@ -76,6 +76,8 @@ class EventQuery:
 def events(tx: Tx, actor: Principal, query: EventQuery = EventQuery()) -> list[Event]:
     """Events, newest first."""
     require(actor, Permission.AUDIT_READ)
+    if query.name and not query.name.isprintable():
+        return []
     chosen = select(Event).order_by(Event.id.desc()).limit(min(query.limit, 1000))
     if query.name:
         chosen = chosen.where(Event.name.startswith(query.name, autoescape=True))

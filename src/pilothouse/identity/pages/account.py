@@ -10,6 +10,7 @@ from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy import select
 
 from pilothouse.asgi.context import Db, SignedIn
+from pilothouse.asgi.paging import RowId
 from pilothouse.asgi.rendering import frame, page, server_url, to
 from pilothouse.base.access import Permission, Principal, may
 from pilothouse.base.errors import Invalid
@@ -49,7 +50,7 @@ def create_key(
 
 
 @router.post("/keys/{key_id}/revoke")
-def revoke_key(request: Request, caller: SignedIn, db: Db, key_id: int) -> Response:
+def revoke_key(request: Request, caller: SignedIn, db: Db, key_id: RowId) -> Response:
     with db.write() as tx:
         service.revoke_key(tx, caller, service.get_key(tx, service.get_user(tx, caller.guid), key_id))
     return to(request, "/_/account")
