@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from pilothouse.base import clock
 from pilothouse.db import Database
@@ -115,6 +116,52 @@ def test_a_line_that_makes_no_sense_does_not_hide_the_next(
     write(log, text, line())
     reader.once()
     assert len(rows(sqlite_database)) == 1
+
+
+def test_rows_and_how_far_the_log_was_read_are_committed_together(
+    database: Database, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if we were killed between the two: the first round writes rows and then can't note how far it came."""
+    write(log, line(id="a-1"), line(id="a-2", kind=OPENED, status=101))
+    reader = UsageReader(database, log)
+    with monkeypatch.context() as broken:
+        broken.setattr(Session, "merge", lambda *_: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            reader.once()
+    assert rows(database) == []
+    assert UsageReader(database, log).once() == 2
+    write(log, line(id="a-2", status=101, ms=5000))
+    assert UsageReader(database, log).once() == 1
+    assert [(row.stream, row.kind, row.duration_ms) for row in rows(database)] == [
+        ("a-1", "visit", 250),
+        ("a-2", "socket", 5000),
+    ]
+
+
+def test_a_log_that_was_emptied_in_place_is_read_from_its_beginning(
+    reader: UsageReader, sqlite_database: Database, log: Path
+) -> None:
+    write(log, line(id="a-1"), line(id="a-2"))
+    reader.once()
+    log.write_text(line(id="a-3"))
+    reader.once()
+    assert [row.stream for row in rows(sqlite_database)] == ["a-1", "a-2", "a-3"]
+
+
+def test_bytes_that_are_no_text_and_control_characters_stop_nothing(
+    reader: UsageReader, sqlite_database: Database, log: Path
+) -> None:
+    log.write_bytes(b"\xff\xfe\x00\n" + line(agent="evil\x1b[31m\x00", path="/x\u0000y").encode() + b"{}\n")
+    reader.once()
+    (row,) = rows(sqlite_database)
+    assert row.status == 200
+    assert reader.garbage == 1
+
+
+def test_what_a_client_sends_breaks_no_database(database: Database, log: Path) -> None:
+    write(log, line(agent="a\x00b" * 500, path="/\x00" * 3000, status=None, ms=None), line(id="a-2"))
+    assert UsageReader(database, log).once() == 2
+    assert [row.stream for row in rows(database)] == ["a-1", "a-2"]
 
 
 def test_rotation_loses_no_line(reader: UsageReader, sqlite_database: Database, log: Path) -> None:

@@ -1,0 +1,108 @@
+"""A business user in a real Chromium: a mailed link, the sign-in, the app with its WebSocket; and what a stranger sees."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.factories.installation import EXAMPLES, Installation, new_installation, remove
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PASSWORD = "harbour-light-7"
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture(scope="module")
+def ph() -> Iterator[Installation]:
+    made = new_installation()
+    try:
+        made.start()
+        made.make_administrator()
+        for name in ("clara", "stranger"):
+            made.cli(
+                "user",
+                "add",
+                name,
+                "--password",
+                PASSWORD,
+                "--email",
+                f"{name}@veridia.example",
+                "--home",
+                str(made.home),
+            )
+        yield made
+    finally:
+        remove(made)
+
+
+@pytest.fixture(scope="module")
+def shiny(ph: Installation, tmp_path_factory: pytest.TempPathFactory) -> str:
+    copy = tmp_path_factory.mktemp("apps") / "mixing"
+    shutil.copytree(EXAMPLES / "mixing-explorer", copy)
+    guid = ph.deploy("shiny", Path(copy), "--entrypoint", "app:app", "--title", "Mixing explorer").guid
+    clara = ph.api("GET", "v1/users", params={"prefix": "clara"}).json()["results"][0]["guid"]
+    granted = ph.api(
+        "POST",
+        f"v1/content/{guid}/permissions",
+        json={"principal_guid": clara, "principal_type": "user", "role": "viewer"},
+    )
+    assert granted.status_code == 200
+    return guid
+
+
+@pytest.fixture
+def tab() -> Iterator[Any]:
+    if CHROMIUM is None or importlib.util.find_spec("playwright") is None:
+        pytest.skip("NOT EXERCISED: a visit in a browser. Install chromium and playwright.")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser.new_context(locale="en-GB").new_page()
+        browser.close()
+
+
+def sign_in(tab: Any, name: str) -> None:
+    tab.fill("[name=username]", name)
+    tab.fill("[name=password]", PASSWORD)
+    tab.click("[data-automation='login-panel-submit']")
+
+
+def test_a_mailed_link_leads_through_the_sign_in_to_the_living_app(ph: Installation, shiny: str, tab: Any) -> None:
+    tab.goto(f"{ph.url}/content/{shiny}/")
+    assert "/__login__" in tab.url
+    sign_in(tab, "clara")
+    tab.wait_for_url(f"{ph.content_url}/content/{shiny}/")
+    tab.wait_for_function("document.body.innerText.includes('Pa·s')", timeout=15_000)
+    before = tab.inner_text("#blend")
+    tab.fill("#a", "50")
+    tab.wait_for_function("old => document.querySelector('#blend').innerText !== old", arg=before, timeout=15_000)
+
+
+def test_the_dashboard_shows_the_app_in_its_frame(ph: Installation, shiny: str, tab: Any) -> None:
+    tab.goto(f"{ph.url}/_/content/{shiny}")
+    sign_in(tab, "clara")
+    tab.wait_for_url(f"{ph.url}/_/content/{shiny}")
+    frame = tab.frame_locator("iframe")
+    frame.locator("#blend").wait_for(timeout=15_000)
+
+
+def test_a_stranger_is_told_whom_to_ask(ph: Installation, shiny: str, tab: Any) -> None:
+    tab.goto(f"{ph.content_url}/content/{shiny}/")
+    sign_in(tab, "stranger")
+    tab.wait_for_url(f"{ph.content_url}/content/{shiny}/")
+    assert "Not shared with you" in tab.inner_text("main")
+    assert "admin" in tab.inner_text("main")
