@@ -9,5 +9,6 @@ from pilothouse.base.seam import Seam
 from pilothouse.identity.contract import IdentityProvider
 
 identity_providers = Seam("pilothouse.identity_providers", IdentityProvider, {
+    "memory": "pilothouse.identity.providers.memory:MemoryProvider",
     "password": "pilothouse.identity.providers.password:PasswordProvider",
 })  # fmt: skip
