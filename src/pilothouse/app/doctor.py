@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from pilothouse.app.house import bootstrap_secret
+from pilothouse.app.house import bootstrap_secret, made
 from pilothouse.base.errors import PilothouseError
 from pilothouse.db import Database
 from pilothouse.db.schema import check
 from pilothouse.gateway.envoy.binary import find
-from pilothouse.launcher.backends.local import LocalLauncher, LocalOptions
+from pilothouse.launcher import launchers
 from pilothouse.runtimes.discover import discover
 from pilothouse.settings import Loaded
 
@@ -90,7 +90,7 @@ def _runtimes(loaded: Loaded) -> Iterator[Finding]:
 
 def _jobs(loaded: Loaded) -> Iterator[Finding]:
     options = loaded.settings.launcher
-    able = LocalLauncher(LocalOptions(loaded.home / "jobs", sandbox=options.sandbox)).capabilities()
+    able = made(launchers, options.backend).from_settings(loaded.home, options).capabilities()
     for sentence in able.facts:
         yield Finding("good", "jobs", sentence)
     for sentence in able.weak:

@@ -10,24 +10,27 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from pilothouse.audit import audit_sinks
 from pilothouse.audit.contract import AuditSink
-from pilothouse.audit.sinks.file import FileSink
 from pilothouse.base.ids import new_key
+from pilothouse.base.seam import Seam
 from pilothouse.content.tasks import ContentEngines
 from pilothouse.db import Database, Watch
 from pilothouse.db.secrets import Secrets, load_key, load_secrets
 from pilothouse.identity.contract import Rules
 from pilothouse.identity.service import Resolver, cookie_name
 from pilothouse.identity.service.passwords import set_concurrency
-from pilothouse.launcher.backends.local import LocalLauncher, LocalOptions
+from pilothouse.launcher import launchers
 from pilothouse.launcher.contract import Launcher, Resources
-from pilothouse.runtimes.contract import Runtime
+from pilothouse.runtimes import library_restorers
+from pilothouse.runtimes.contract import Restorer, Runtime
 from pilothouse.runtimes.discover import discover
-from pilothouse.runtimes.restorers.uv import UvOptions, UvRestorer
 from pilothouse.settings import Loaded, SettingsInvalid
 from pilothouse.stages import Stages
-from pilothouse.storage.stores.disk import DiskStore
+from pilothouse.storage import blob_stores
+from pilothouse.storage.contract import BlobStore
 from pilothouse.storage.unpack import UnpackLimits
 
 SECRET_BYTES = 32
@@ -48,9 +51,9 @@ class House:
     stages: Stages
     resolver: Resolver
     rules: Rules
-    blobs: DiskStore
+    blobs: BlobStore
     launcher: Launcher
-    restorer: UvRestorer
+    restorer: Restorer
     runtimes: Callable[[], list[Runtime]]
     engines: ContentEngines
 
@@ -76,7 +79,9 @@ def build(loaded: Loaded) -> House:
     installation = installation_id(keys)
     secrets, stages = load_secrets(keys / "secrets.json"), Stages(database, watch)
     is_https = loaded.public_url.startswith("https:")
-    blobs, launcher, restorer = DiskStore(home / "blobs"), _launcher(loaded), _restorer(loaded)
+    blobs: BlobStore = made(blob_stores, "disk")(home / "blobs")
+    launcher: Launcher = made(launchers, settings.launcher.backend).from_settings(home, settings.launcher)
+    restorer: Restorer = made(library_restorers, "uv").from_settings(home, settings.runtimes)
     set_concurrency(settings.identity.hash_concurrency)
     runtimes = _runtimes(loaded)
     engines = ContentEngines(
@@ -108,7 +113,7 @@ def build(loaded: Loaded) -> House:
         secrets=secrets,
         xsrf_key=load_key(keys / "xsrf.json"),
         audit_key=load_key(keys / "audit.json"),
-        audit_sink=FileSink(settings.audit.head_file or home / "logs" / "audit-head.log"),
+        audit_sink=made(audit_sinks, "file")(settings.audit.head_file or home / "logs" / "audit-head.log"),
         stages=stages,
         resolver=Resolver(database, watch, cookie=cookie_name(installation, https=is_https)),
         rules=_rules(loaded),
@@ -118,6 +123,11 @@ def build(loaded: Loaded) -> House:
         runtimes=runtimes,
         engines=engines,
     )
+
+
+def made(seam: Seam[Any], name: str) -> Any:
+    """The class behind a name, to be made as it wants; what is made keeps the seam's contract."""
+    return seam.load(name)
 
 
 def installation_id(keys: Path) -> str:
@@ -164,32 +174,6 @@ def host_names(loaded: Loaded) -> tuple[str, ...]:
     own = ["localhost", "127.0.0.1", "[::1]", socket.gethostname(), server.host]
     names = [*own, public, server.content_host, server.session_host, *server.hosts, *stages]
     return tuple(dict.fromkeys(n.lower() for n in names if n and n != "0.0.0.0"))  # noqa: S104 - left out, not bound
-
-
-def _launcher(loaded: Loaded) -> Launcher:
-    options = loaded.settings.launcher
-    return LocalLauncher(
-        LocalOptions(
-            jobs=loaded.home / "jobs",
-            sandbox=options.sandbox,
-            readable_paths=tuple(options.readable_paths),
-            log_size=options.log_size,
-            log_files=options.log_files,
-        )
-    )
-
-
-def _restorer(loaded: Loaded) -> UvRestorer:
-    options = loaded.settings.runtimes
-    return UvRestorer(
-        UvOptions(
-            libraries=loaded.home / "libraries",
-            cache=loaded.home / "cache",
-            index=options.python_index,
-            allow_index_options=options.allow_index_options,
-            timeout_s=options.build_timeout.total_seconds(),
-        )
-    )
 
 
 def _runtimes(loaded: Loaded) -> Callable[[], list[Runtime]]:

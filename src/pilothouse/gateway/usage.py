@@ -6,6 +6,8 @@ The offset is committed with the rows, and a row's stream id is unique: a line c
 from __future__ import annotations
 
 import json
+import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -27,6 +29,9 @@ ROUND_S = 1.0
 CHUNK = 4 * 1024 * 1024
 BATCH = 500
 SWITCHED = 101
+STREAM_LIMIT, KIND_LIMIT, JOB_LIMIT = 40, 20, 24
+NUMBER = re.compile(r"[0-9]{1,18}")
+LONGEST_MS = 10**12
 
 
 @dataclass
@@ -87,16 +92,12 @@ class UsageReader:
         return [*rotated, *([self._path] if self._path.exists() else [])]
 
     def _read(self, file: Path) -> int:
-        name = f"access-{file.stat().st_ino}"
-        with self._database.read() as tx:
-            known = tx.get(LogOffset, name)
-        offset = known.offset if known else 0
-        size = file.stat().st_size
-        if size < offset:
-            offset = 0  # truncated in place
-        if size == offset:
-            return 0
-        with file.open("rb") as stream:
+        with file.open("rb") as stream:  # what is open stays the same file, whatever is renamed meanwhile
+            status = os.fstat(stream.fileno())
+            name = f"access-{status.st_ino}"
+            offset = self._offset(name)
+            if status.st_size < offset:
+                offset = 0  # truncated in place
             stream.seek(offset)
             data = stream.read(CHUNK)
         whole = data[: data.rfind(b"\n") + 1]
@@ -108,6 +109,11 @@ class UsageReader:
             tx.merge(LogOffset(name=name, offset=offset + len(whole)))
         return len(lines)
 
+    def _offset(self, name: str) -> int:
+        with self._database.read() as tx:
+            known = tx.get(LogOffset, name)
+            return known.offset if known else 0
+
     def _parsed(self, data: bytes) -> Iterator[dict[str, Any]]:
         for raw in data.splitlines():
             try:
@@ -115,9 +121,13 @@ class UsageReader:
             except ValueError:
                 self.garbage += 1
                 continue
-            if isinstance(line, dict) and line.get("cid"):
-                self._note(line)
-                yield line
+            if isinstance(line, dict) and not line.get("cid"):
+                continue  # a request that was no use of anything
+            if not isinstance(line, dict) or not _is_whole(line):
+                self.garbage += 1
+                continue
+            self._note(line)
+            yield line
 
     def _note(self, line: dict[str, Any]) -> None:
         job = line.get("jid")
@@ -134,25 +144,18 @@ class UsageReader:
 
     def _keep(self, tx: Tx, lines: Sequence[dict[str, Any]]) -> None:
         """Few statements for many lines: others wait for the database meanwhile."""
-        good = [line for line in lines if self._is_whole(line)]
         rows: dict[str, UsageEvent] = {}
-        for first in range(0, len(good), BATCH):
-            streams = [str(line["id"]) for line in good[first : first + BATCH]]
+        for first in range(0, len(lines), BATCH):
+            streams = [str(line["id"]) for line in lines[first : first + BATCH]]
             rows.update(
                 {row.stream: row for row in tx.scalars(select(UsageEvent).where(UsageEvent.stream.in_(streams)))}
             )
-        for line in good:
+        for line in lines:
             stream = str(line["id"])
             if stream not in rows:
                 rows[stream] = UsageEvent(stream=stream)
                 tx.add(rows[stream])
             _fill(rows[stream], line)
-
-    def _is_whole(self, line: dict[str, Any]) -> bool:
-        if _moment(line) is not None and line.get("id") and str(line["cid"]).partition(":")[2].isdigit():
-            return True
-        self.garbage += 1
-        return False
 
     def _close_lost(self) -> None:
         since = self._since()
@@ -194,11 +197,26 @@ def _fill(row: UsageEvent, line: dict[str, Any]) -> None:
     row.kind = "socket" if is_socket else "visit" if line.get("page") else "hit"
     row.subject_kind, row.subject_id, row.started_at = kind, int(number), started
     row.stage_id, row.principal_id = _number(line, "stage"), _number(line, "sub")
-    row.bundle_id, row.job_key = _number(line, "bundle"), line.get("jid")
-    row.path, row.status = str(line.get("path") or "")[:1000], int(line.get("status") or 0)
-    row.user_agent = str(line.get("agent") or "")[:400]
+    row.bundle_id, row.job_key = _number(line, "bundle"), _text(line, "jid") or None
+    row.path, row.status = _text(line, "path")[:1000], _number(line, "status") or 0
+    row.user_agent = _text(line, "agent")[:400]
     if line.get("kind") == ENDED:
         _end(row, started + timedelta(milliseconds=int(line.get("ms") or 0)))
+
+
+def _is_whole(line: dict[str, Any]) -> bool:
+    """Whether everything in it fits its column: one bad line must not hold up all that come after it."""
+    kind, _, number = str(line["cid"]).partition(":")
+    milliseconds = line.get("ms") or 0
+    return (
+        _moment(line) is not None
+        and 0 < len(_text(line, "id")) <= STREAM_LIMIT
+        and len(kind) <= KIND_LIMIT
+        and NUMBER.fullmatch(number) is not None
+        and len(_text(line, "jid")) <= JOB_LIMIT
+        and isinstance(milliseconds, int)
+        and 0 <= milliseconds < LONGEST_MS
+    )
 
 
 def _end(row: UsageEvent, at: datetime) -> None:
@@ -208,11 +226,17 @@ def _end(row: UsageEvent, at: datetime) -> None:
 
 def _moment(line: dict[str, Any]) -> datetime | None:
     try:
-        return datetime.fromisoformat(str(line["t"]))
+        moment = datetime.fromisoformat(str(line["t"]))
     except (KeyError, ValueError):
         return None
+    return moment if moment.tzinfo is not None else None
 
 
 def _number(line: dict[str, Any], name: str) -> int | None:
-    text = str(line.get(name) or "")
-    return int(text) if text.isdigit() else None
+    text = _text(line, name)
+    return int(text) if NUMBER.fullmatch(text) else None
+
+
+def _text(line: dict[str, Any], name: str) -> str:
+    """Clients choose some of it: what no terminal should print, and no database takes, is replaced."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(line.get(name) or ""))

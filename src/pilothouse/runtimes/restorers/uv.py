@@ -38,6 +38,7 @@ from pilothouse.runtimes.contract import (
     Wanted,
 )
 from pilothouse.runtimes.restorers import wheels
+from pilothouse.settings.options import Runtimes as RuntimesOptions
 
 MARK = "pilothouse-library.json"
 PASSED = (
@@ -81,6 +82,19 @@ class UvRestorer:
         self._options, self._uv = options, uv.find_uv_bin()
         for folder in (options.libraries, options.cache / "wheels", options.cache / "uv"):
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+
+    @classmethod
+    def from_settings(cls, home: Path, options: RuntimesOptions) -> UvRestorer:
+        """The restorer of the installation at ``home``."""
+        return cls(
+            UvOptions(
+                libraries=home / "libraries",
+                cache=home / "cache",
+                index=options.python_index,
+                allow_index_options=options.allow_index_options,
+                timeout_s=options.build_timeout.total_seconds(),
+            )
+        )
 
     def resolve(self, wanted: Wanted, runtime: Runtime, log: Log) -> Lock:
         text = requirements.check(wanted.requirements, allow_index_options=self._options.allow_index_options)

@@ -34,6 +34,7 @@ from pilothouse.launcher.contract import (
     SignalRefused,
     Usage,
 )
+from pilothouse.settings.options import Launcher as LauncherOptions
 
 SHIM = Path(__file__).with_name("shim.py")
 START_S = 10.0
@@ -55,6 +56,19 @@ class LocalLauncher:
             )
         self._shims: list[subprocess.Popen[bytes]] = []
         self._links = top_links()
+
+    @classmethod
+    def from_settings(cls, home: Path, options: LauncherOptions) -> LocalLauncher:
+        """The launcher of the installation at ``home``."""
+        return cls(
+            LocalOptions(
+                jobs=home / "jobs",
+                sandbox=options.sandbox,
+                readable_paths=tuple(options.readable_paths),
+                log_size=options.log_size,
+                log_files=options.log_files,
+            )
+        )
 
     def submit(self, spec: JobSpec) -> JobStatus:
         sandbox.check(spec)
