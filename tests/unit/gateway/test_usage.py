@@ -108,7 +108,25 @@ def test_half_a_line_waits_for_its_other_half(reader: UsageReader, sqlite_databa
 
 
 @pytest.mark.parametrize(
-    "text", ["no json\n", "[]\n", line(t="yesterday"), line(id=None), line(cid="content:x"), line(cid="content")]
+    "text",
+    [
+        "no json\n",
+        "[]\n",
+        line(t="yesterday"),
+        line(id=None),
+        line(cid="content:x"),
+        line(cid="content"),
+        line(ms="long"),
+        line(ms=-1),
+        line(ms=10**30),
+        line(id="x" * 41),
+        line(jid="x" * 25),
+        line(cid="content:" + "9" * 30),
+        line(cid="content:²"),
+        line(t="2026-03-02T12:00:00"),
+        '{"cid": {}}\n',
+        "9" * 5000 + "\n",
+    ],
 )
 def test_a_line_that_makes_no_sense_does_not_hide_the_next(
     reader: UsageReader, sqlite_database: Database, log: Path, text: str
@@ -159,7 +177,7 @@ def test_bytes_that_are_no_text_and_control_characters_stop_nothing(
 
 
 def test_what_a_client_sends_breaks_no_database(database: Database, log: Path) -> None:
-    write(log, line(agent="a\x00b" * 500, path="/\x00" * 3000, status=None, ms=None), line(id="a-2"))
+    write(log, line(agent="a\x00b\ud800" * 500, path="/\x00" * 3000, status=None, ms=None), line(id="a-2"))
     assert UsageReader(database, log).once() == 2
     assert [row.stream for row in rows(database)] == ["a-1", "a-2"]
 
