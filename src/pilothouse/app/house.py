@@ -38,24 +38,42 @@ SECRET_BYTES = 32
 
 @dataclass(frozen=True)
 class House:
-    """Everything that ``app.py`` hands to the rooms."""
+    """Everything that is handed to the rooms. ``engines`` drive content; the other fields belong to all."""
 
     loaded: Loaded
     installation: str
     database: Database
     watch: Watch
-    secrets: Secrets
     xsrf_key: bytes
     audit_key: bytes
     audit_sink: AuditSink
-    stages: Stages
     resolver: Resolver
     rules: Rules
-    blobs: BlobStore
-    launcher: Launcher
-    restorer: Restorer
-    runtimes: Callable[[], list[Runtime]]
     engines: ContentEngines
+
+    @property
+    def secrets(self) -> Secrets:
+        return self.engines.secrets
+
+    @property
+    def stages(self) -> Stages:
+        return self.engines.stages
+
+    @property
+    def blobs(self) -> BlobStore:
+        return self.engines.blobs
+
+    @property
+    def launcher(self) -> Launcher:
+        return self.engines.launcher
+
+    @property
+    def restorer(self) -> Restorer:
+        return self.engines.restorer
+
+    @property
+    def runtimes(self) -> Callable[[], list[Runtime]]:
+        return self.engines.runtimes
 
     @property
     def is_https(self) -> bool:
@@ -67,8 +85,7 @@ class House:
 
     def public_url(self, stage_id: int) -> str:
         """The stage's base URL, without trailing slash."""
-        stage = self.stages.by_id(stage_id)
-        return self.loaded.public_url + (stage.path.rstrip("/") if stage else "")
+        return self.engines.public_url(stage_id)
 
 
 def build(loaded: Loaded) -> House:
@@ -77,51 +94,44 @@ def build(loaded: Loaded) -> House:
     database = Database(loaded.db_url, pool_size=settings.db.pool_size)
     watch, keys = Watch(database), home / "keys"
     installation = installation_id(keys)
-    secrets, stages = load_secrets(keys / "secrets.json"), Stages(database, watch)
-    is_https = loaded.public_url.startswith("https:")
-    blobs: BlobStore = made(blob_stores, "disk")(home / "blobs")
-    launcher: Launcher = made(launchers, settings.launcher.backend).from_settings(home, settings.launcher)
-    restorer: Restorer = made(library_restorers, "uv").from_settings(home, settings.runtimes)
+    cookie = cookie_name(installation, https=loaded.public_url.startswith("https:"))
     set_concurrency(settings.identity.hash_concurrency)
-    runtimes = _runtimes(loaded)
-    engines = ContentEngines(
-        database=database,
-        secrets=secrets,
-        blobs=blobs,
-        launcher=launcher,
-        restorer=restorer,
-        stages=stages,
-        apps=home / "apps",
-        runtimes=runtimes,
-        matching=settings.runtimes.python_matching,
-        index=settings.runtimes.python_index,
-        public_url=lambda stage_id: loaded.public_url + ((s.path.rstrip("/")) if (s := stages.by_id(stage_id)) else ""),
-        limits=_limits(loaded),
-        uid_of=lambda content_id: settings.launcher.uid_base + content_id if os.geteuid() == 0 else None,
-        unpack_limits=UnpackLimits(settings.content.unpacked_files_limit, settings.content.unpacked_size_limit),
-        init_timeout=settings.content.init_timeout,
-        idle_timeout=settings.content.idle_timeout,
-        drain_timeout=settings.content.drain_timeout,
-        idle=settings.content.idle,
-        frozen_limit=settings.content.frozen_limit,
-    )
     return House(
         loaded=loaded,
         installation=installation,
         database=database,
         watch=watch,
-        secrets=secrets,
         xsrf_key=load_key(keys / "xsrf.json"),
         audit_key=load_key(keys / "audit.json"),
         audit_sink=made(audit_sinks, "file")(settings.audit.head_file or home / "logs" / "audit-head.log"),
-        stages=stages,
-        resolver=Resolver(database, watch, cookie=cookie_name(installation, https=is_https)),
+        resolver=Resolver(database, watch, cookie=cookie),
         rules=_rules(loaded),
-        blobs=blobs,
-        launcher=launcher,
-        restorer=restorer,
-        runtimes=runtimes,
-        engines=engines,
+        engines=_engines(loaded, database, load_secrets(keys / "secrets.json"), Stages(database, watch)),
+    )
+
+
+def _engines(loaded: Loaded, database: Database, secrets: Secrets, stages: Stages) -> ContentEngines:
+    home, settings, content = loaded.home, loaded.settings, loaded.settings.content
+    return ContentEngines(
+        database=database,
+        secrets=secrets,
+        blobs=made(blob_stores, "disk")(home / "blobs"),
+        launcher=made(launchers, settings.launcher.backend).from_settings(home, settings.launcher),
+        restorer=made(library_restorers, "uv").from_settings(home, settings.runtimes),
+        stages=stages,
+        apps=home / "apps",
+        runtimes=_runtimes(loaded),
+        matching=settings.runtimes.python_matching,
+        index=settings.runtimes.python_index,
+        public_url=lambda stage_id: loaded.public_url + ((s.path.rstrip("/")) if (s := stages.by_id(stage_id)) else ""),
+        limits=_limits(loaded),
+        uid_of=lambda content_id: settings.launcher.uid_base + content_id if os.geteuid() == 0 else None,
+        unpack_limits=UnpackLimits(content.unpacked_files_limit, content.unpacked_size_limit),
+        init_timeout=content.init_timeout,
+        idle_timeout=content.idle_timeout,
+        drain_timeout=content.drain_timeout,
+        idle=content.idle,
+        frozen_limit=content.frozen_limit,
     )
 
 

@@ -102,6 +102,7 @@ class KeyShown(BaseModel):
     prefix: str
     created_at: datetime
     expires_at: datetime | None
+    used_at: datetime | None = None
 
 
 class KeyNew(BaseModel):
@@ -122,6 +123,7 @@ class LoginShown(BaseModel):
     user_agent: str
     created_at: datetime
     expires_at: datetime
+    used_at: datetime | None = None
 
 
 @router.get("/users/me")
@@ -188,7 +190,9 @@ def reset_password(guid: str, body: PasswordNew, caller: SignedIn, db: Db, rules
 @router.get("/users/{guid}/keys")
 def list_keys(guid: str, caller: SignedIn, db: Db) -> list[KeyShown]:
     with db.read() as tx:
-        return [_key(k) for k in service.keys(tx, caller, service.get_user(tx, guid))]
+        found = service.keys(tx, caller, service.get_user(tx, guid))
+        used = service.last_used(tx, "key", (key.id for key in found))
+        return [_key(key).model_copy(update={"used_at": used.get(str(key.id))}) for key in found]
 
 
 @router.post("/users/{guid}/keys", status_code=201)
@@ -208,7 +212,9 @@ def revoke_key(guid: str, key_id: RowId, caller: SignedIn, db: Db) -> None:
 @router.get("/users/{guid}/logins")
 def list_logins(guid: str, caller: SignedIn, db: Db) -> list[LoginShown]:
     with db.read() as tx:
-        return [_login(entry) for entry in service.logins(tx, caller, service.get_user(tx, guid))]
+        found = service.logins(tx, caller, service.get_user(tx, guid))
+        used = service.last_used(tx, "login", (login.id for login in found))
+        return [_login(login).model_copy(update={"used_at": used.get(login.id)}) for login in found]
 
 
 @router.delete("/logins/{login_id}", status_code=204)

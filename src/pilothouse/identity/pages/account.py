@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
-from sqlalchemy import select
 
 from pilothouse.asgi.context import Db, SignedIn
 from pilothouse.asgi.paging import RowId
@@ -17,7 +14,6 @@ from pilothouse.base.errors import Invalid
 from pilothouse.db import Tx
 from pilothouse.identity import service
 from pilothouse.identity.contract import WeakPassword
-from pilothouse.identity.models import KeyUse
 from pilothouse.identity.pages.rules import RulesOf, password_hint
 from pilothouse.identity.pages.views import AccountView, KeyLine, LoginLine, browser_name
 from pilothouse.identity.service.passwords import hash_password
@@ -84,7 +80,7 @@ def _view(request: Request, tx: Tx, caller: Principal, *, hint: str, **changes: 
     base = f"{frame(request).base}/_/account"
     user = service.get_user(tx, caller.guid)
     keys, logins = service.keys(tx, caller, user), service.logins(tx, caller, user)
-    used = _last_used(tx, "key", [str(k.id) for k in keys])
+    used = service.last_used(tx, "key", (k.id for k in keys))
     stage = frame(request).stage
     return AccountView(
         name=user.display_name,
@@ -108,8 +104,3 @@ def _view(request: Request, tx: Tx, caller: Principal, *, hint: str, **changes: 
         password_hint=hint,
         **changes,
     )
-
-
-def _last_used(tx: Tx, kind: str, refs: list[str]) -> Mapping[str, datetime]:
-    rows = tx.scalars(select(KeyUse).where(KeyUse.kind == kind, KeyUse.ref.in_(refs)))
-    return {row.ref: row.at for row in rows}

@@ -16,6 +16,7 @@ from pilothouse.identity.service.logins import (
     cookie_name,
     end_login,
     get_login,
+    last_used,
     logins,
     principal_of_cookie,
     principal_of_user,
@@ -37,7 +38,7 @@ from pilothouse.identity.service.users import (
 
 __all__ = [
     "Found", "NewKey", "Resolver", "SignedIn", "add_member", "bootstrap", "cookie_name", "create_group", "create_key", "create_user",
-    "end_login", "find_user", "get_group", "get_key", "get_login", "get_user", "keys", "list_groups", "list_users", "lock_user", "logins",
-    "members", "principal_of_cookie", "principal_of_key", "principal_of_user", "remove_member", "reset_password", "resource_of_user",
+    "end_login", "find_user", "get_group", "get_key", "get_login", "get_user", "keys", "last_used", "list_groups", "list_users", "lock_user",
+    "logins", "members", "principal_of_cookie", "principal_of_key", "principal_of_user", "remove_member", "reset_password", "resource_of_user",
     "revoke_job_keys", "revoke_key", "set_role", "sign_in", "update_user",
 ]  # fmt: skip

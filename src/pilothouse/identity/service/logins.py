@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import IPv6Address, ip_network
 
-from sqlalchemy import case, select
+from sqlalchemy import case, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pilothouse.audit.service import record
@@ -65,8 +67,7 @@ def sign_in(
             raise WrongPassword  # it was changed while we were hashing
         if now.locked:
             raise AccountLocked
-        if (failure := tx.get(Failure, buckets[0])) is not None:
-            tx.delete(failure)
+        _forget_failures(tx, buckets[0])
         return begin_login(tx, now, address=address, user_agent=user_agent, rules=rules)
 
 
@@ -157,6 +158,12 @@ def note_use(tx: Tx, kind: str, ref: str) -> None:
     tx.execute(insert.on_conflict_do_update(index_elements=["kind", "ref"], set_={"at": insert.excluded.at}))
 
 
+def last_used(tx: Tx, kind: str, refs: Iterable[object]) -> Mapping[str, datetime]:
+    """When each of these keys ("key") or logins ("login") was last used, to the minute; those never used are missing."""
+    chosen = select(KeyUse.ref, KeyUse.at).where(KeyUse.kind == kind, KeyUse.ref.in_([str(ref) for ref in refs]))
+    return dict(tx.execute(chosen).tuples().all())
+
+
 def _refuse_if_throttled(tx: Tx, buckets: list[str], rules: Rules) -> None:
     for failure in tx.scalars(select(Failure).where(Failure.bucket.in_(buckets), Failure.until > clock.now())):
         if failure.count >= rules.failures_allowed:
@@ -177,6 +184,13 @@ def _count_failure(tx: Tx, buckets: list[str], rules: Rules) -> None:
             "until": case((is_over, insert.excluded.until), else_=Failure.until),
         }
         tx.execute(insert.on_conflict_do_update(index_elements=["bucket"], set_=grown))
+
+
+def _forget_failures(tx: Tx, bucket: str) -> None:
+    """Those of ``bucket``, and all that are long past. Rows that another sign-in holds wait for the next."""
+    past = select(Failure.bucket).where((Failure.bucket == bucket) | (Failure.until <= clock.now()))
+    unheld = past.with_for_update(skip_locked=True)
+    tx.execute(delete(Failure).where(Failure.bucket.in_(unheld)).execution_options(synchronize_session=False))
 
 
 def _buckets(username: str, address: str) -> list[str]:
