@@ -15,6 +15,7 @@ import pytest
 
 from pilothouse.base.access import ANONYMOUS, Principal, ResourceRef, Role
 from pilothouse.base.errors import NotAuthenticated
+from pilothouse.db import DatabaseDown
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, StaticFile, Target, Timeout, Worker
 from pilothouse.gateway.door import Door, Origins
 from pilothouse.gateway.pages import Pages, PageTexts
@@ -68,11 +69,13 @@ class Owner:
 
 class Resolver:
     def __init__(self) -> None:
-        self.principal = ALICE
+        self.principal, self.is_down = ALICE, False
 
     def resolve(self, headers: Mapping[str, str]) -> Principal:
         if "wrong" in headers.get("authorization", ""):
             raise NotAuthenticated("This key is not valid.")
+        if self.is_down:
+            raise DatabaseDown
         return self.principal
 
 
@@ -185,6 +188,25 @@ def test_without_the_secret_there_is_no_door(stand: Stand, secret: str) -> None:
 def test_a_wrong_key_fails_on_public_content_too(stand: Stand) -> None:
     answer = stand.ask(headers={"authorization": "Key wrong"})
     assert (answer.status, json.loads(answer.body)["code"]) == (401, 30)
+
+
+def test_whoever_can_not_be_known_is_not_let_in(stand: Stand) -> None:
+    stand.resolver.is_down = True
+    answer = stand.ask()
+    assert (answer.status, json.loads(answer.body)["code"]) == (503, 103)
+    assert not [name for name in answer.headers if name.startswith("x-ph-")]
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example/", "/\\evil.example/", "/%2F%2Fevil.example/", "/content/x/?url=//evil.example"]
+)
+def test_no_address_leads_a_visitor_away(stand: Stand, path: str) -> None:
+    """Redirects stay on our own origins, whatever the path says."""
+    stand.owner.opens, stand.resolver.principal = False, ANONYMOUS
+    stand.owner.redirect = MOUNT
+    for listener in ("content", "dashboard"):
+        answer = stand.ask(path, {**BROWSER, "x-ph-listener": listener})
+        assert answer.headers.get("location", "http://d/").startswith(("http://d/", "http://c/content/", "/content/"))
 
 
 def test_nobodys_path_is_404_in_the_clients_form(stand: Stand) -> None:
