@@ -8,10 +8,10 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from tests.factories.api import api_app, client_of
-from tests.factories.identity import PASSWORD, add_user, principal
+from tests.factories.identity import PASSWORD, add_key, add_user, principal
 
 from pilothouse.base.access import SYSTEM, Role
-from pilothouse.db import Database
+from pilothouse.db import Database, Watch
 from pilothouse.identity import service
 from pilothouse.identity.api import router
 from pilothouse.identity.models import User
@@ -81,6 +81,16 @@ def test_a_person_sees_and_ends_their_logins(me: TestClient, amara: User, sqlite
     assert me.delete(f"{API}/logins/{shown['id']}").status_code == 204
     assert me.get(f"{API}/users/{amara.guid}/logins").json() == []
     assert me.delete(f"{API}/logins/{shown['id']}").status_code == 404
+
+
+def test_keys_and_logins_say_when_they_were_used(me: TestClient, amara: User, sqlite_database: Database) -> None:
+    key = add_key(sqlite_database, amara)
+    add_key(sqlite_database, amara, name="unused")
+    resolver = service.Resolver(sqlite_database, Watch(sqlite_database), cookie="c")
+    resolver.resolve({"authorization": f"Key {key}"})
+    resolver.flush_uses()
+    used, unused = me.get(f"{API}/users/{amara.guid}/keys").json()
+    assert used["used_at"] and unused["used_at"] is None
 
 
 def test_a_person_sets_a_new_password(me: TestClient, amara: User, sqlite_database: Database) -> None:

@@ -198,6 +198,18 @@ def test_success_forgets_the_failures_of_the_name_but_not_of_the_address(sqlite_
         assert [f.bucket for f in tx.scalars(select(Failure))] == ["address:192.0.2.1"]
 
 
+def test_failures_long_past_are_swept_at_the_next_sign_in(database: Database, frozen_clock: FrozenClock) -> None:
+    add_user(database)
+    for n in range(4):
+        fail(database, 1, username=f"nobody{n}", address=f"192.0.2.{n}")
+    frozen_clock.advance(minutes=16)
+    fail(database, 1, username="somebody", address="198.51.100.1")
+    sign_in(database, address="198.51.100.1")
+    with database.read() as tx:
+        buckets = tx.scalars(select(Failure.bucket).order_by(Failure.bucket)).all()
+    assert [bucket.partition(":")[0] for bucket in buckets] == ["address", "name"]
+
+
 def test_failures_at_the_same_moment_all_count(database: Database) -> None:
     def guess(_: int) -> None:
         with pytest.raises(WrongPassword):

@@ -161,7 +161,7 @@ def note_use(tx: Tx, kind: str, ref: str) -> None:
 def last_used(tx: Tx, kind: str, refs: Iterable[object]) -> Mapping[str, datetime]:
     """When each of these keys ("key") or logins ("login") was last used, to the minute; those never used are missing."""
     chosen = select(KeyUse.ref, KeyUse.at).where(KeyUse.kind == kind, KeyUse.ref.in_([str(ref) for ref in refs]))
-    return dict(tx.execute(chosen).tuples().all())
+    return {ref: at for ref, at in tx.execute(chosen)}
 
 
 def _refuse_if_throttled(tx: Tx, buckets: list[str], rules: Rules) -> None:
