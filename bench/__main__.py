@@ -1,0 +1,37 @@
+"""`python -m bench`: every subject, one table, and what machine it was."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from bench.rows import show
+
+#: Each is a module here with a function ``rows``.
+SUBJECTS = ("door",)
+
+
+def machine() -> str:
+    """What figures depend on, in one line."""
+    model = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.machine(),
+    )
+    memory = next((int(line.split()[1]) // 2**20 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    return (
+        f"{len(os.sched_getaffinity(0))} × {model}, {memory} GB, Linux {platform.release()}, "
+        f"Python {platform.python_version()}, load before {os.getloadavg()[0]:.1f}"
+    )
+
+
+def _lines(file: str) -> list[str]:
+    return Path(file).read_text().splitlines()
+
+
+if __name__ == "__main__":
+    chosen = [name for name in SUBJECTS if name in sys.argv[1:]] or SUBJECTS
+    print(machine(), end="\n\n")
+    show(row for name in chosen for row in import_module(f"bench.{name}").rows())
