@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -158,6 +159,44 @@ def test_a_worker_that_dies_is_noticed_and_started_again(ph: Installation, app: 
     ended = next(j for j in ph.api("GET", f"v1/content/{app}/jobs").json() if j["key"] == job["key"])
     assert ended["end_time"] is not None
     assert ended["exit_code"] == 137
+
+
+def test_apps_serve_and_a_deploy_ends_while_the_database_is_away_for_ten_seconds(
+    ph: Installation, app: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """PostgreSQL stopped; SQLite held by another process."""
+    boot = until(lambda: _get(ph, app))["boot"]
+    folder = project(tmp_path, {"app.py": APP.replace("V0", "away"), "requirements.txt": "fastapi\n"})
+    bundle = upload(ph, app, folder)
+    task = ph.api("POST", f"v1/content/{app}/deploy", json={"bundle_id": bundle}).json()["task_id"]
+    with _database_away(ph, request):
+        for _ in range(10):
+            answer = _get(ph, app)
+            assert answer is not None, "an app must go on without the database"
+            assert answer["boot"] == boot or answer["version"] == "away"
+            time.sleep(1)
+    done = until(lambda: t if (t := _task(ph, task)) and t["finished"] else None, 90)
+    assert done["code"] == 0, done
+    assert until(lambda: (a := _get(ph, app)) and a["version"] == "away")
+
+
+@contextlib.contextmanager
+def _database_away(ph: Installation, request: pytest.FixtureRequest) -> Iterator[None]:
+    if ph.db_url is not None:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        server.stop()
+        try:
+            yield
+        finally:
+            server.start()
+        return
+    holder = sqlite3.connect(ph.home / "db" / "pilothouse.sqlite", isolation_level=None, timeout=30)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        holder.execute("ROLLBACK")
+        holder.close()
 
 
 def test_an_app_that_fills_memory_is_stopped_and_says_why(ph: Installation, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from pilothouse.asgi import xsrf
 from pilothouse.base.access import ANONYMOUS, Principal
-from pilothouse.base.errors import NotAuthenticated
+from pilothouse.base.errors import NotAuthenticated, Unavailable
 from pilothouse.gateway import headers as h
 from pilothouse.identity.service import Resolver
 from pilothouse.stages import Stages
@@ -63,6 +63,9 @@ class Front:
             )
         except NotAuthenticated as error:
             await _refuse(send, 401, 30, str(error), is_protocol=is_protocol)
+            return
+        except Unavailable as error:
+            await _refuse(send, 503, 103, str(error), is_protocol=is_protocol)
             return
         if principal.login is not None and rest not in BEFORE_LOGIN:
             try:

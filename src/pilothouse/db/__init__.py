@@ -6,8 +6,20 @@ Start at ``engine.py``. Rooms declare their tables in their own ``models.py`` on
 from pilothouse.db.changes import Watch, touch
 from pilothouse.db.engine import Database, DatabaseDown, Tx, on_commit
 from pilothouse.db.listen import Listener
+from pilothouse.db.memory import Memory
 from pilothouse.db.row import Id, Row, UtcDateTime, stamped
 
 __all__ = [
-    "Database", "DatabaseDown", "Id", "Listener", "Row", "Tx", "UtcDateTime", "Watch", "on_commit", "stamped", "touch",
+    "Database",
+    "DatabaseDown",
+    "Id",
+    "Listener",
+    "Memory",
+    "Row",
+    "Tx",
+    "UtcDateTime",
+    "Watch",
+    "on_commit",
+    "stamped",
+    "touch",
 ]  # fmt: skip

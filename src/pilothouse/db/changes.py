@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Integer, String, select, text
 from sqlalchemy.orm import Mapped, ORMExecuteState, Session, mapped_column
 
+from pilothouse.base.errors import Unavailable
 from pilothouse.db.row import Row
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ def publish_changes(tx: Session) -> None:
         tx.execute(text(f"SELECT pg_notify('{CHANNEL}', '')"))
 
 
+#: A change may go unseen for so long while the database is away: less than a grant lives.
+PATIENCE_S = 60.0
+
+
 class Watch:
     """The counters as a reader sees them: ``epoch(topic)`` costs microseconds and is never older than the bounds below.
 
@@ -83,18 +88,28 @@ class Watch:
         self._lock = threading.Lock()
         self._connection = database.read_engine.raw_connection() if database.is_sqlite else None
         self._seen: int | None = None
-        self._due = 0.0  # of the monotonic clock
+        self._due = 0.0  # of the monotonic clock, as is the next
+        self._read_at = -math.inf
         self._epochs: dict[str, int] = {}
 
     def epoch(self, topic: str) -> int:
-        """Raises `DatabaseDown` when the counters can't be read: nobody goes on with what may be old."""
+        """While the database is away the last counters stand for `PATIENCE_S`, so that apps go on; then `DatabaseDown` is raised."""
         with self._lock:
             version, moment = self._version(), time.monotonic()
             if version != self._seen or moment >= self._due:
-                with self._database.read() as tx:
-                    self._epochs = {name: count for name, count in tx.execute(select(Epoch.name, Epoch.count))}
-                self._seen, self._due = version, math.inf if self._database.is_sqlite else moment + POLL_S
+                try:
+                    self._read(version, moment)
+                except Unavailable:
+                    if moment >= self._read_at + PATIENCE_S:
+                        raise
+                    self._due = moment + POLL_S
             return self._epochs.get(topic, 0)
+
+    def _read(self, version: int, moment: float) -> None:
+        with self._database.read() as tx:
+            self._epochs = {name: count for name, count in tx.execute(select(Epoch.name, Epoch.count))}
+        self._seen, self._read_at = version, moment
+        self._due = math.inf if self._database.is_sqlite else moment + POLL_S
 
     def wake(self) -> None:
         """Read the counters again at the next question."""

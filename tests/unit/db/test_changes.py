@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import delete, insert, text, update
 
-from pilothouse.db import Database, DatabaseDown, Watch, touch
+from pilothouse.db import Database, DatabaseDown, Watch, changes, touch
 from pilothouse.stages.models import Stage
 from pilothouse.tasks import enqueue
 
@@ -99,6 +99,8 @@ def test_what_could_not_be_read_again_is_not_taken_for_fresh(
         tx.add(stage())
     with monkeypatch.context() as away:
         away.setattr(sqlite_database, "read", _down)
+        assert watch.epoch("stages") == 0, "apps go on for a while"
+        away.setattr(changes, "PATIENCE_S", 0.0)
         with pytest.raises(DatabaseDown):
             watch.epoch("stages")
     assert watch.epoch("stages") == 1

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import mimetypes
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import select
@@ -19,16 +18,14 @@ from pilothouse.content.models import Bundle, Content, WorkerState
 from pilothouse.content.service.manifests import kind_of, parse_manifest
 from pilothouse.content.service.sharing import resource_of
 from pilothouse.content.service.workers import failure, live_worker
-from pilothouse.db import Database, Tx, Watch
+from pilothouse.db import Database, Memory, Tx, Watch
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, StaticFile, Target, Timeout, Worker
 from pilothouse.identity.models import User
 from pilothouse.launcher.models import Job
 from pilothouse.storage.unpack import content_root
 
-T = TypeVar("T")
 CONTENT = re.compile(r"/content/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{1,18})(/.*)?")
 REVISION = re.compile(r"/(_bundle|_rev)([0-9]{1,18})(/.*)?")
-CACHE_LIMIT = 20_000
 TEXT = {
     ".html": "html",
     ".htm": "html",
@@ -70,35 +67,6 @@ class _Runnable:
     root: Path | None
 
 
-class _Memory(Generic[T]):
-    """Answers that hold for as long as the counters of their topics stay the same. ``names`` are all keys of an answer."""
-
-    def __init__(
-        self,
-        watch: Watch,
-        topics: tuple[str, ...],
-        read: Callable[[Any], T],
-        names: Callable[[T], tuple[Any, ...]] = lambda found: (),
-    ) -> None:
-        self._watch, self._topics, self._read, self._names = watch, topics, read, names
-        self._lock = threading.Lock()
-        self._epochs: tuple[int, ...] = (-1,)
-        self._known: dict[Any, T] = {}
-
-    def get(self, key: Any) -> T:
-        epochs = tuple(self._watch.epoch(topic) for topic in self._topics)
-        with self._lock:
-            if epochs != self._epochs or len(self._known) > CACHE_LIMIT:
-                self._known, self._epochs = {}, epochs
-            if key in self._known:
-                return self._known[key]
-        found = self._read(key)
-        with self._lock:
-            if epochs == self._epochs:
-                self._known.update(dict.fromkeys((key, *self._names(found)), found))
-        return found
-
-
 class ContentRoutes:
     """Implements `gateway.contract.RouteOwner`.
 
@@ -118,9 +86,9 @@ class ContentRoutes:
     ) -> None:
         self._database, self._folder, self._rouse, self._public_url = database, folder, rouse, public_url
         self._init_timeout_s = init_timeout_s
-        self._contents = _Memory(watch, ("content", "identity"), self._read_content, _names_of)
-        self._bundles = _Memory(watch, ("content",), self._read_bundle)
-        self._workers = _Memory(watch, ("workers",), self._read_worker)
+        self._contents = Memory(watch, ("content", "identity"), self._read_content, _names_of)
+        self._bundles = Memory(watch, ("content",), self._read_bundle)
+        self._workers = Memory(watch, ("workers",), self._read_worker)
 
     def find(self, asked: Asked) -> Place | None:
         match = CONTENT.fullmatch(asked.path)

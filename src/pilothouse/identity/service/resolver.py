@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pilothouse.base import clock
 from pilothouse.base.access import ANONYMOUS, Principal
-from pilothouse.db import Database, Watch
+from pilothouse.db import Database, DatabaseDown, Watch
 from pilothouse.identity.contract import InvalidKey
 from pilothouse.identity.service.keys import PREFIX, principal_of_key
 from pilothouse.identity.service.logins import note_use, principal_of_cookie
@@ -38,6 +38,7 @@ class Resolver:
         self._lock = threading.Lock()
         self._epoch = -1
         self._known: dict[bytes, tuple[Principal | InvalidKey | None, float]] = {}
+        self._before: dict[bytes, tuple[Principal | InvalidKey | None, float]] = {}
         self._used: set[tuple[str, str]] = set()
 
     def resolve(self, headers: Mapping[str, str]) -> Principal:
@@ -75,11 +76,15 @@ class Resolver:
         epoch = self._watch.epoch("identity")
         with self._lock:
             if epoch != self._epoch or len(self._known) > CACHE_LIMIT:
-                self._known.clear()
-                self._epoch = epoch
+                self._before, self._known, self._epoch = self._known, {}, epoch
             known = self._known.get(digest)
         if known is None or known[1] < now - FRESH_S:
-            known = (self._read(kind, secret), now)
+            try:
+                known = (self._read(kind, secret), now)
+            except DatabaseDown:  # what was known before stands for a while
+                known = known or self._before.get(digest)
+                if known is None or known[1] < now - 2 * FRESH_S:
+                    raise
             with self._lock:
                 if epoch == self._epoch:
                     self._known[digest] = known
