@@ -23,6 +23,7 @@ from pilothouse.connect_api.context import Wire
 from pilothouse.content.service.routes import ContentRoutes
 from pilothouse.content.service.workers import wanted_worker
 from pilothouse.content.tasks import Reconciler, deploy_task, start_task
+from pilothouse.content.tasks import sweep as sweep_content
 from pilothouse.content.tasks.reconcile import Activity
 from pilothouse.content.tasks.rouse import Rouser
 from pilothouse.db import DatabaseDown, Listener
@@ -36,7 +37,7 @@ from pilothouse.gateway.usage import sweep as sweep_usage
 from pilothouse.settings import Loaded
 from pilothouse.stages import sync
 from pilothouse.tasks import Queue, Recurring, Run
-from pilothouse.tasks.retention import sweep
+from pilothouse.tasks.retention import sweep as sweep_tasks
 from pilothouse.web import states
 
 log = structlog.get_logger(__name__)
@@ -133,8 +134,12 @@ class ControlPlane:
         return Activity(len(busy.sockets), busy.last)
 
     def _sweep(self, run: Run) -> None:
-        sweep(self.house.database, older_than=self.house.loaded.settings.tasks.retention)
-        sweep_usage(self.house.database, older_than=self.house.loaded.settings.gateway.usage_kept)
+        settings = self.house.loaded.settings
+        sweep_tasks(self.house.database, older_than=settings.tasks.retention)
+        sweep_usage(self.house.database, older_than=settings.gateway.usage_kept)
+        sweep_content(
+            self.house.engines, bundles_kept=settings.content.bundles_kept, jobs_kept=settings.launcher.keep_ended
+        )
 
     def _front(self) -> Front:
         house = self.house

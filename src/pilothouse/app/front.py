@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -137,7 +138,13 @@ async def _refuse(send: Any, status: int, code: int, sentence: str, *, is_protoc
     if is_protocol:
         await _json(send, status, {"code": code, "error": sentence, "payload": None})
     else:
-        document = {"type": "about:blank", "title": "Refused", "status": status, "detail": sentence}
+        document = {
+            "type": "about:blank",
+            "title": HTTPStatus(status).phrase,
+            "status": status,
+            "code": "app/refused",
+            "detail": sentence,
+        }
         await _json(send, status, document, content_type="application/problem+json")
 
 

@@ -63,7 +63,6 @@ class Permission(StrEnum):
     CONTENT_DEPLOY = "content:content:deploy"
     CONTENT_DELETE = "content:content:delete"
     JOB_LIST = "launcher:job:list"
-    JOB_STOP = "launcher:job:stop"
     SETTINGS_READ = "settings:option:read"
 
 
@@ -87,13 +86,13 @@ _EDIT = Rule(role=Role.ADMINISTRATOR, share=Share.EDITOR, also=Role.PUBLISHER)
 
 RULES: Mapping[Permission, Rule] = MappingProxyType(
     {
-        Permission.USER_LIST: Rule(role=Role.VIEWER),
+        Permission.USER_LIST: Rule(role=Role.VIEWER, secrets=True),
         Permission.USER_CREATE: _ADMIN,
         Permission.USER_UPDATE: _OWN_OR_ADMIN,
         Permission.USER_SET_ROLE: _ADMIN,
         Permission.USER_LOCK: _ADMIN,
         Permission.USER_RESET_PASSWORD: _OWN_OR_ADMIN,
-        Permission.GROUP_LIST: Rule(role=Role.VIEWER),
+        Permission.GROUP_LIST: Rule(role=Role.VIEWER, secrets=True),
         Permission.GROUP_CREATE: Rule(role=Role.PUBLISHER, secrets=True),
         Permission.GROUP_UPDATE: _OWN_OR_ADMIN,
         Permission.KEY_CREATE: _OWN_OR_ADMIN,
@@ -108,7 +107,6 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.CONTENT_DEPLOY: _EDIT,
         Permission.CONTENT_DELETE: _EDIT,
         Permission.JOB_LIST: _ADMIN,
-        Permission.JOB_STOP: _ADMIN,
         Permission.SETTINGS_READ: _ADMIN,
     }
 )

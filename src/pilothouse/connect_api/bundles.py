@@ -27,7 +27,7 @@ from pilothouse.db import Tx
 from pilothouse.identity.models import User
 from pilothouse.launcher.contract import JobUnknown
 from pilothouse.stages import StageRef
-from pilothouse.storage.contract import Blob, Upload
+from pilothouse.storage.contract import Blob, BlobMissing, Upload
 from pilothouse.tasks import TaskView, follow
 from pilothouse.tasks.contract import TaskUnknown
 
@@ -71,6 +71,8 @@ def _keep(
     with wire.database.write() as tx:
         row = service.get_content(tx, caller, stage, guid)
         made = service.add_bundle(tx, caller, row, blob=blob, source=source)
+        if not wire.blobs.exists(blob.digest):  # swept away in this moment, with an old bundle of the same bytes
+            raise BlobMissing
         return shapes.bundle(made, content=row, created_by=tx.get(User, caller.id))
 
 
@@ -195,7 +197,7 @@ def download(guid: Guid, bundle_id: str, caller: SignedIn, stage: StageOf, wire:
 @router.post("/v1/content/{guid}/deploy", status_code=202)
 @router.post("/v1/content/{guid}/build", status_code=202)
 def deploy(guid: Guid, body: JsonObject, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[str, str]:
-    """``bundle_id`` null or absent = the newest; ``activate: false`` = a draft. A build never activates."""
+    """``bundle_id`` null or absent = the newest; ``activate: false`` = a draft. Building and deploying are one here."""
     number = body.get("bundle_id")
     activate = body.get("activate", True) is not False
     with wire.database.write() as tx:

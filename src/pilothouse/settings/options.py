@@ -81,7 +81,7 @@ class Identity(Section):
     password_min_length: int = Field(10, ge=8, le=200)
     """Shortest password accepted for a local user."""
     failures_allowed: int = Field(10, ge=1)
-    """Failed sign-ins of one name or one address before further ones wait."""
+    """Failed sign-ins of one name before further ones wait; of one address, which an office may share, ten times as many."""
     failures_window: Duration = timedelta(minutes=15)
     """How long failed sign-ins are counted."""
     hash_concurrency: int = Field(2, ge=1, le=64)
@@ -95,8 +95,6 @@ class Audit(Section):
 
     head_file: Path | None = None
     """Where the signed head of the chain is also written. Put it on another disk or a log collector. Default: `logs/audit-head.log`."""
-    retention: Duration | None = None
-    """Events older than this are removed, whole chain segments at a time. Default: kept for ever."""
 
 
 class Tasks(Section):

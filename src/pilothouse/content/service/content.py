@@ -11,7 +11,7 @@ from sqlalchemy import Select, and_, func, or_, select
 from pilothouse.audit.service import record
 from pilothouse.base import clock
 from pilothouse.base.access import OpenTo, Permission, Principal, ResourceRef, Role, may, require
-from pilothouse.base.errors import Denied
+from pilothouse.base.errors import Denied, NotAuthenticated
 from pilothouse.base.ids import is_guid, new_guid, new_key
 from pilothouse.content.contract import ContentInvalid, ContentUnknown, NameTaken
 from pilothouse.content.models import Access, Content
@@ -183,7 +183,8 @@ def _visible(
         raise ContentUnknown(f"There is no content {asked} here.")
     resource = resource_of(tx, content)
     if not may(actor, Permission.CONTENT_VIEW, resource):
-        require(actor, Permission.USER_LIST)  # nobody signed in: say that first
+        if not actor.is_authenticated:
+            raise NotAuthenticated
         raise ContentUnknown(f"There is no content {asked} here, or you may not see it.")
     require(actor, permission, resource)
     return content

@@ -4,5 +4,6 @@ from pilothouse.content.tasks.deploy import deploy_task
 from pilothouse.content.tasks.engines import ContentEngines
 from pilothouse.content.tasks.reconcile import Reconciler
 from pilothouse.content.tasks.start import start_task
+from pilothouse.content.tasks.sweep import sweep
 
-__all__ = ["ContentEngines", "Reconciler", "deploy_task", "start_task"]
+__all__ = ["ContentEngines", "Reconciler", "deploy_task", "start_task", "sweep"]

@@ -23,6 +23,9 @@ from pilothouse.identity.models import Failure, Group, KeyUse, Login, Membership
 from pilothouse.identity.service import passwords
 from pilothouse.identity.service.users import find_user, resource_of_user
 
+#: A whole office may stand behind one address.
+ADDRESS_FACTOR = 10
+
 
 class LoginUnknown(NotFound):
     """There is no such login; it may have ended."""
@@ -166,7 +169,8 @@ def last_used(tx: Tx, kind: str, refs: Iterable[object]) -> Mapping[str, datetim
 
 def _refuse_if_throttled(tx: Tx, buckets: list[str], rules: Rules) -> None:
     for failure in tx.scalars(select(Failure).where(Failure.bucket.in_(buckets), Failure.until > clock.now())):
-        if failure.count >= rules.failures_allowed:
+        shared = ADDRESS_FACTOR if failure.bucket.startswith("address:") else 1
+        if failure.count >= rules.failures_allowed * shared:
             minutes = max(1, round((failure.until - clock.now()).total_seconds() / 60))
             raise TooManyFailures(
                 f"Too many failed sign-ins. Wait {minutes} minute{'s' if minutes > 1 else ''} and try again."

@@ -1,0 +1,71 @@
+"""What content leaves behind and nobody needs: old bundles, their folders and bytes, and folders of ended jobs."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from pilothouse.base import clock
+from pilothouse.content.models import Bundle, Content, Worker, WorkerState
+from pilothouse.content.service.workers import LIVE
+from pilothouse.content.tasks.engines import ContentEngines
+from pilothouse.db import Tx
+from pilothouse.launcher.contract import FINAL
+
+GRACE = timedelta(hours=1)
+
+
+def sweep(engines: ContentEngines, *, bundles_kept: int, jobs_kept: timedelta) -> None:
+    """Safe to repeat and to be killed in between: rows go first, what they named later."""
+    with engines.database.write() as tx:
+        _drop_old_bundles(tx, bundles_kept)
+    for folder in _needless_folders(engines):
+        shutil.rmtree(folder, ignore_errors=True)
+    for digest in _needless_blobs(engines):
+        engines.blobs.delete(digest)
+    forget = getattr(
+        engines.launcher, "forget", None
+    )  # an ability beyond the contract: clusters clean up by themselves
+    for key, status in engines.launcher.adopt().items() if forget else ():
+        if status.state in FINAL and (status.ended_at is None or status.ended_at < clock.now() - jobs_kept):
+            forget(key)
+
+
+def _drop_old_bundles(tx: Tx, kept: int) -> None:
+    """Mark all but the newest ``kept`` bundles of each content as deleted; never the active one, or one that runs."""
+    newest_first = func.row_number().over(partition_by=Bundle.content_id, order_by=Bundle.id.desc())  # type: ignore[misc]
+    number = newest_first.label("number")
+    numbered = select(Bundle.id, number).where(Bundle.deleted_at.is_(None)).subquery()
+    active = select(Content.bundle_id).where(Content.bundle_id.is_not(None))
+    running = select(Worker.bundle_id).where(Worker.state.in_((*LIVE, WorkerState.DRAINING.value)))
+    old = select(numbered.c.id).where(numbered.c.number > kept)
+    for bundle in tx.scalars(
+        select(Bundle).where(Bundle.id.in_(old), Bundle.id.not_in(active), Bundle.id.not_in(running))
+    ):
+        bundle.deleted_at = clock.now()
+
+
+def _needless_folders(engines: ContentEngines) -> list[Path]:
+    """Folders of bundles that were deleted some time ago, and of deleted content."""
+    over = clock.now() - GRACE
+    with engines.database.read() as tx:
+        gone = select(Content, Bundle).join(Bundle, Bundle.content_id == Content.id)
+        rows = tx.execute(gone.where((Bundle.deleted_at < over) | (Content.deleted_at < over))).all()
+        return [folder for content, bundle in rows if (folder := engines.folder(content, bundle)).exists()]
+
+
+def _needless_blobs(engines: ContentEngines) -> list[str]:
+    """Digests that only deleted bundles name. The grace lets a bundle that is being added with the same bytes arrive."""
+    over = clock.now() - GRACE
+    with engines.database.read() as tx:
+        needed = select(Bundle.digest).join(Content, Content.id == Bundle.content_id)
+        needed = needed.where(
+            (Bundle.deleted_at.is_(None) & Content.deleted_at.is_(None))
+            | (Bundle.deleted_at >= over)
+            | (Content.deleted_at >= over)
+        )
+        dropped = select(Bundle.digest).where(Bundle.digest.not_in(needed)).distinct()
+        return [digest for digest in tx.scalars(dropped) if engines.blobs.exists(digest)]

@@ -1,0 +1,94 @@
+"""What nobody needs goes; what is active, runs or was deleted just now stays."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pilothouse.base import clock
+from pilothouse.base.ids import new_guid
+from pilothouse.content.models import Bundle, Content, Worker, WorkerState
+from pilothouse.content.tasks.sweep import sweep
+from pilothouse.db import Database
+from pilothouse.identity.models import User
+from pilothouse.launcher.backends.memory import MemoryLauncher
+from pilothouse.stages.models import Stage
+from pilothouse.storage.contract import put
+from pilothouse.storage.stores.memory import MemoryStore
+
+
+@pytest.fixture
+def engines(database: Database, tmp_path: Path) -> Any:
+    def folder(content: Content, bundle: Bundle) -> Path:
+        return tmp_path / str(bundle.id)
+
+    return SimpleNamespace(database=database, blobs=MemoryStore(), launcher=MemoryLauncher(), folder=folder)
+
+
+@pytest.fixture
+def content_id(database: Database) -> int:
+    with database.write() as tx:
+        tx.add_all(
+            [User(id=1, guid=new_guid(), username="amara"), Stage(id=1, key="dev", title="Dev", path="/", position=0)]
+        )
+        tx.flush()
+        content = Content(guid=new_guid(), lineage_id="l", stage_id=1, owner_id=1, name="app")
+        tx.add(content)
+        tx.flush()
+        return content.id
+
+
+def add(engines: Any, content_id: int, data: bytes) -> int:
+    blob = put(engines.blobs, [data], limit=1000)
+    with engines.database.write() as tx:
+        bundle = Bundle(content_id=content_id, digest=blob.digest, size_bytes=1, archive_md5="", archive_sha1="")
+        tx.add(bundle)
+        tx.flush()
+        engines.folder(None, bundle).mkdir()
+        return int(bundle.id)
+
+
+def clean(engines: Any, kept: int = 2) -> None:
+    sweep(engines, bundles_kept=kept, jobs_kept=timedelta(days=1))
+
+
+def alive(engines: Any) -> list[int]:
+    with engines.database.read() as tx:
+        return [b.id for b in tx.query(Bundle).filter(Bundle.deleted_at.is_(None)).order_by(Bundle.id)]
+
+
+def test_the_newest_the_active_and_the_running_stay(engines: Any, content_id: int) -> None:
+    numbers = [add(engines, content_id, bytes([n])) for n in range(6)]
+    with engines.database.write() as tx:
+        tx.get(Content, content_id).bundle_id = numbers[0]
+        tx.add(Worker(content_id=content_id, bundle_id=numbers[1], state=WorkerState.DRAINING.value))
+    clean(engines)
+    assert alive(engines) == [numbers[0], numbers[1], numbers[4], numbers[5]]
+
+
+def test_bytes_and_folders_go_an_hour_later_and_shared_bytes_stay(
+    engines: Any, content_id: int, frozen_clock: Any
+) -> None:
+    numbers = [add(engines, content_id, data) for data in (b"shared", b"old", b"shared", b"new")]
+    clean(engines)
+    assert alive(engines) == numbers[2:]
+    assert len(list(engines.blobs.digests())) == 3, "just deleted: somebody may be adding the same bytes"
+    frozen_clock.advance(hours=2)
+    clean(engines)
+    assert len(list(engines.blobs.digests())) == 2
+    assert [engines.folder(None, SimpleNamespace(id=n)).exists() for n in numbers] == [False, False, True, True]
+
+
+def test_deleted_content_leaves_nothing_but_its_rows(engines: Any, content_id: int, frozen_clock: Any) -> None:
+    number = add(engines, content_id, b"bytes")
+    with engines.database.write() as tx:
+        tx.get(Content, content_id).deleted_at = clock.now()
+    frozen_clock.advance(hours=2)
+    clean(engines)
+    clean(engines)
+    assert list(engines.blobs.digests()) == []
+    assert not engines.folder(None, SimpleNamespace(id=number)).exists()
