@@ -26,17 +26,17 @@ def sweep(engines: ContentEngines, *, bundles_kept: int, jobs_kept: timedelta) -
         shutil.rmtree(folder, ignore_errors=True)
     for digest in _needless_blobs(engines):
         engines.blobs.delete(digest)
-    forget = getattr(
-        engines.launcher, "forget", None
-    )  # an ability beyond the contract: clusters clean up by themselves
-    for key, status in engines.launcher.adopt().items() if forget else ():
+    forget = getattr(engines.launcher, "forget", None)  # an ability beyond the contract
+    if forget is None:
+        return
+    for key, status in engines.launcher.adopt().items():
         if status.state in FINAL and (status.ended_at is None or status.ended_at < clock.now() - jobs_kept):
             forget(key)
 
 
 def _drop_old_bundles(tx: Tx, kept: int) -> None:
     """Mark all but the newest ``kept`` bundles of each content as deleted; never the active one, or one that runs."""
-    newest_first = func.row_number().over(partition_by=Bundle.content_id, order_by=Bundle.id.desc())  # type: ignore[misc]
+    newest_first = func.row_number().over(partition_by=Bundle.content_id, order_by=Bundle.id.desc())
     number = newest_first.label("number")
     numbered = select(Bundle.id, number).where(Bundle.deleted_at.is_(None)).subquery()
     active = select(Content.bundle_id).where(Content.bundle_id.is_not(None))
