@@ -239,7 +239,9 @@ def test_people_come_in_pages_and_by_role(sqlite_database: Database) -> None:
         assert [u.username for u in service.list_users(tx, SYSTEM, roles=[Role.PUBLISHER]).items] == ["user3"]
 
 
-@pytest.mark.parametrize("guid", ["", "x", "\x00", "08bb6102-8448-4880-9bbe-adf09b34d620", "4C0A05A2-6452-4C02-9DB8-6794C07AA3DF"])
+@pytest.mark.parametrize(
+    "guid", ["", "x", "\x00", "08bb6102-8448-4880-9bbe-adf09b34d620", "4C0A05A2-6452-4C02-9DB8-6794C07AA3DF"]
+)
 def test_an_unknown_guid_is_told(database: Database, guid: str) -> None:
     with database.read() as tx, pytest.raises(UserUnknown):
         service.get_user(tx, guid)
