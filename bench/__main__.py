@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.rows import show
 
 #: Each is a module here with a function ``rows``.
-SUBJECTS = ("door",)
+SUBJECTS = ("door", "deploys", "content_list")
 
 
 def machine() -> str:

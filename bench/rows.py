@@ -18,11 +18,11 @@ class Row:
 
     def __str__(self) -> str:
         verdict = {True: "yes", False: "NO", None: ""}[self.met]
-        return f"{self.what:58} {self.measured:32} {self.budget:24} {verdict}"
+        return f"{self.what:58} {self.measured:52} {self.budget:24} {verdict}"
 
 
 def show(rows: Iterable[Row]) -> None:
-    print(f"{'what':58} {'measured':32} {'budget':24} met", flush=True)
+    print(f"{'what':58} {'measured':52} {'budget':24} met", flush=True)
     for row in rows:
         print(row, flush=True)
 

@@ -90,7 +90,7 @@ class Content(Row):
             sqlite_where=text("deleted_at IS NULL"),
             postgresql_where=text("deleted_at IS NULL"),
         ),
-        Index("ix_content_stage_deployed", "stage_id", "last_deployed_at"),
+        Index("ix_content_stage_deployed", "stage_id", "last_deployed_at", "id"),
         KEPT,
     )
 

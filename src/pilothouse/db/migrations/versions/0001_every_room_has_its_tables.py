@@ -301,7 +301,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_content_lineage_id", "content", ["lineage_id"])
     op.create_index("ix_content_owner_id", "content", ["owner_id"])
-    op.create_index("ix_content_stage_deployed", "content", ["stage_id", "last_deployed_at"])
+    op.create_index("ix_content_stage_deployed", "content", ["stage_id", "last_deployed_at", "id"])
     op.create_index(
         "uq_content_name",
         "content",
