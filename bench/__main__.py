@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import sys
 from importlib import import_module
 from pathlib import Path
+
+import structlog
 
 from bench.rows import show
 
@@ -32,6 +35,7 @@ def _lines(file: str) -> list[str]:
 
 
 if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     chosen = [name for name in SUBJECTS if name in sys.argv[1:]] or SUBJECTS
     print(machine(), end="\n\n")
     show(row for name in chosen for row in import_module(f"bench.{name}").rows())

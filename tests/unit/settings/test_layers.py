@@ -84,7 +84,7 @@ def test_a_file_that_may_not_be_read_is_a_sentence(tmp_path: Path) -> None:
         ("port = 1", "Unknown option port in {file}. Did you mean server.port?"),
         ("[[stages]]\nkey = 'dev'\ntitel = 'D'", "Unknown option stages.0.titel in {file}. Did you mean stages.0.title?"),
         ("[[load_groups]]\nkey = 'a'\ncpus = 2", "Unknown option load_groups.0.cpus in {file}. Did you mean load_groups.0.cpu?"),
-        ("[audit]\nzzz = 1", "Unknown option audit.zzz in {file}. Known here: head_file, retention."),
+        ("[audit]\nzzz = 1", "Unknown option audit.zzz in {file}. Known here: head_file."),
         ("[identity]\nidle_timeout = 1", "Unknown option identity.idle_timeout in {file}. Did you mean content.idle_timeout?"),
     ],
 )  # fmt: skip
@@ -97,14 +97,14 @@ def test_every_problem_is_named_with_the_place_it_was_given(tmp_path: Path) -> N
     file = write(tmp_path, "[server]\nport = 70000\n[content]\nidle = 'sleep'\n")
     said = refused(
         tmp_path,
-        variables={"PILOTHOUSE_DB__POOL_SIZE": "many", "PILOTHOUSE_AUDIT__RETENTIONS": "1"},
+        variables={"PILOTHOUSE_DB__POOL_SIZE": "many", "PILOTHOUSE_TASKS__RETENTIONS": "1"},
         flags={"gateway.concurrency": 0},
     )
     for part in (
         f"Option server.port in {file}: Input should be less than or equal to 65535.",
         f"Option content.idle in {file}: Input should be 'freeze', 'stop' or 'keep'.",
         "Option db.pool_size in the variable PILOTHOUSE_DB__POOL_SIZE: Input should be a valid integer",
-        "Unknown option audit.retentions in the variable PILOTHOUSE_AUDIT__RETENTIONS. Did you mean audit.retention?",
+        "Unknown option tasks.retentions in the variable PILOTHOUSE_TASKS__RETENTIONS. Did you mean tasks.retention?",
         "Option gateway.concurrency on the command line: Input should be greater than or equal to 1.",
     ):
         assert part in said
