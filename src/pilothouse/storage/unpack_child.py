@@ -4,6 +4,7 @@ Never ``extractall``: members are walked in stream order, only regular files and
 ``O_EXCL|O_NOFOLLOW`` below a fresh folder, and real bytes are counted while they are written. Prints one JSON line.
 """
 
+import gzip
 import json
 import os
 import resource
@@ -127,10 +128,16 @@ def unpack(archive_fd, folder_fd, limits):
         if not magic.startswith(b"\x1f\x8b"):
             refuse("format", "it is not gzip")
         unpacker = Unpacker(folder_fd, limits, packed)
-        with tarfile.open(fileobj=file, mode="r|gz", errorlevel=2) as archive:
+        packed_stream = gzip.GzipFile(fileobj=file)
+        with tarfile.open(fileobj=packed_stream, mode="r|", errorlevel=2) as archive:
             for m in archive:
                 unpacker.member(archive, m)
                 archive.members = []
+        rest = 0
+        while data := packed_stream.read(CHUNK):  # to the end: only there is the checksum of the whole
+            rest += len(data)
+            if rest > RATIO_FLOOR:
+                refuse("large", "too much follows after its end")
     return {"files": unpacker.count, "bytes": unpacker.total}
 
 
