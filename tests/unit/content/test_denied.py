@@ -1,0 +1,139 @@
+"""Every verb on content refuses who may not: a stranger, a viewer on its list, nobody; and the key of a job where secrets are meant."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pilothouse.base.access import ANONYMOUS, Principal, ResourceRef, Role, Share
+from pilothouse.base.errors import Denied
+from pilothouse.base.ids import new_guid
+from pilothouse.content import service
+from pilothouse.content.models import Access, Bundle, Content
+from pilothouse.db import Database, Tx
+from pilothouse.db.secrets import Secrets
+from pilothouse.identity.models import User
+from pilothouse.launcher.models import Job
+from pilothouse.stages import StageRef
+from pilothouse.stages.models import Stage
+from pilothouse.storage.contract import Blob
+
+STAGE = StageRef(1, "dev", "Dev", "/", None, 0)
+SECRETS = Secrets({"k": bytes(32)}, "k")
+OWNER, STRANGER, READER = (Principal(n, Role.PUBLISHER, f"user{n}") for n in (1, 2, 3))
+VIEWER = Principal(4, Role.VIEWER, "user4")
+JOB_KEY = Principal(1, Role.PUBLISHER, "user1", key=9, bound_to=ResourceRef("content", 1), stage_id=1)
+
+
+@dataclass
+class Rows:
+    content: Content
+    bundle: Bundle
+    line: Access
+    job: Job
+    user: User
+
+
+Call = Callable[[Tx, Principal, Rows], Any]
+
+#: Verb → a call that its owner may make; whom it refuses beyond strangers and nobody.
+VERBS: dict[str, tuple[Call, tuple[Principal, ...]]] = {
+    "create_content": (lambda tx, a, r: service.create_content(tx, a, STAGE, name="another"), (VIEWER,)),
+    "update_content": (lambda tx, a, r: service.update_content(tx, a, r.content, changes={"title": "x"}), (READER,)),
+    "delete_content": (lambda tx, a, r: service.delete_content(tx, a, r.content), (READER,)),
+    "add_bundle": (lambda tx, a, r: service.add_bundle(tx, a, r.content, blob=Blob("d" * 64, 1, "", "")), (READER,)),
+    "bundles": (lambda tx, a, r: service.bundles(tx, a, r.content), ()),
+    "get_bundle": (lambda tx, a, r: service.get_bundle(tx, a, r.content, None), ()),
+    "delete_bundle": (lambda tx, a, r: service.delete_bundle(tx, a, r.content, r.bundle), (READER,)),
+    "deploy": (lambda tx, a, r: service.deploy(tx, a, r.content, bundle=r.bundle), (READER,)),
+    "activate": (lambda tx, a, r: service.activate(tx, a, r.content, bundle=r.bundle), (READER,)),
+    "deployments": (lambda tx, a, r: service.deployments(tx, a, r.content), ()),
+    "variable_names": (lambda tx, a, r: service.variable_names(tx, a, r.content), (READER,)),
+    "set_variables": (
+        lambda tx, a, r: service.set_variables(tx, a, r.content, values={"A": "1"}, secrets=SECRETS),
+        (READER,),
+    ),
+    "access_list": (lambda tx, a, r: service.access_list(tx, a, r.content), ()),
+    "grant": (
+        lambda tx, a, r: service.grant(tx, a, r.content, principal=r.user, share=Share.VIEWER),
+        (READER, JOB_KEY),
+    ),
+    "change_grant": (
+        lambda tx, a, r: service.change_grant(tx, a, r.content, r.line, share=Share.EDITOR),
+        (READER, JOB_KEY),
+    ),
+    "revoke_grant": (lambda tx, a, r: service.revoke_grant(tx, a, r.content, r.line), (READER, JOB_KEY)),
+    "jobs": (lambda tx, a, r: service.jobs(tx, a, r.content), (READER,)),
+    "get_job": (lambda tx, a, r: service.get_job(tx, a, r.content, "jobkey"), (READER,)),
+    "stop_job": (lambda tx, a, r: service.stop_job(tx, a, r.content, r.job), (READER,)),
+}
+#: Verbs that answer with what the actor may see instead of refusing, and those for administrators only.
+FILTERING = {"get_content", "content_of_id", "list_content", "share_of", "shares_of"}
+ADMINISTRATORS = {"running_jobs"}
+
+
+def rows(database: Database) -> Rows:
+    with database.write() as tx:
+        tx.add_all(User(id=n, guid=new_guid(), username=f"user{n}", role="publisher") for n in range(1, 6))
+        tx.add(Stage(id=1, key="dev", title="Dev", path="/", position=0))
+        tx.flush()
+        content = Content(id=1, guid=new_guid(), lineage_id="l", stage_id=1, owner_id=1, name="app")
+        tx.add(content)
+        tx.flush()
+        bundle = Bundle(id=1, content_id=1, digest="d" * 64, size_bytes=1, archive_md5="", archive_sha1="")
+        line = Access(id=1, content_id=1, user_id=3, share="viewer")
+        job = Job(id=1, key="jobkey", tag="run", subject_kind="content", subject_id=1)
+        user = tx.get(User, 5)
+        assert user is not None
+        tx.add_all([bundle, line, job])
+        return Rows(content, bundle, line, job, user)
+
+
+def live(tx: Tx, kept: Rows) -> Rows:
+    return Rows(*(tx.merge(row, load=True) for row in (kept.content, kept.bundle, kept.line, kept.job, kept.user)))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_refuses_who_may_not_and_lets_its_owner(verb: str, sqlite_database: Database) -> None:
+    kept = rows(sqlite_database)
+    call, others = VERBS[verb]
+    strangers = () if verb == "create_content" else (STRANGER,)
+    for actor in (*strangers, *others, ANONYMOUS):
+        with pytest.raises(Denied), sqlite_database.write() as tx:
+            call(tx, actor, live(tx, kept))
+    with sqlite_database.write() as tx:
+        call(tx, OWNER, live(tx, kept))
+
+
+def test_what_runs_is_for_administrators(sqlite_database: Database) -> None:
+    with sqlite_database.read() as tx:
+        for actor in (OWNER, VIEWER, ANONYMOUS):
+            with pytest.raises(Denied):
+                service.running_jobs(tx, actor)
+        assert service.running_jobs(tx, Principal(1, Role.ADMINISTRATOR)) == []
+
+
+def test_what_one_may_not_see_does_not_exist(sqlite_database: Database) -> None:
+    kept = rows(sqlite_database)
+    with sqlite_database.read() as tx:
+        assert [c.id for c in service.list_content(tx, READER, STAGE)] == [1]
+        assert service.list_content(tx, STRANGER, STAGE) == []
+        assert service.get_content(tx, READER, STAGE, kept.content.guid).id == 1
+        with pytest.raises(service.content.ContentUnknown):
+            service.get_content(tx, STRANGER, STAGE, kept.content.guid)
+        with pytest.raises(Denied):
+            service.get_content(tx, ANONYMOUS, STAGE, kept.content.guid)
+
+
+def test_every_verb_with_an_actor_stands_above() -> None:
+    verbs = {
+        name
+        for name in service.__all__
+        if inspect.isfunction(getattr(service, name))
+        and "actor" in inspect.signature(getattr(service, name)).parameters
+    }
+    assert verbs - FILTERING - ADMINISTRATORS == set(VERBS)
