@@ -17,6 +17,8 @@ from pilothouse.tasks import enqueue
 START = "content.start_worker"
 QUEUE = "starts"
 LIVE = (WorkerState.STARTING.value, WorkerState.READY.value, WorkerState.FROZEN.value)
+#: A worker that served for so long did start.
+SOUND = timedelta(seconds=10)
 BACK_OFF = (timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=60), timedelta(minutes=5))
 
 #: Which state may follow which.
@@ -75,15 +77,25 @@ def wanted_worker(database: Database, content_id: int, bundle_id: int) -> int:
 
 
 def failure(tx: Tx, bundle_id: int) -> tuple[Worker, bool] | None:
-    """The latest worker of a bundle if it failed, and whether it is still too early to try again (back-off by failures in a row)."""
+    """The latest worker of a bundle if it failed, and whether it is still too early to try again.
+
+    Only failed starts count for the back-off: a worker that served for a while and died is replaced at once.
+    """
     recent = tx.scalars(
         select(Worker).where(Worker.bundle_id == bundle_id).order_by(Worker.id.desc()).limit(len(BACK_OFF))
     ).all()
     if not recent or recent[0].state != WorkerState.FAILED:
         return None
-    in_a_row = next((n for n, w in enumerate(recent) if w.state != WorkerState.FAILED), len(recent))
-    ended = recent[0].ended_at or recent[0].created_at
-    return recent[0], clock.now() < ended + BACK_OFF[in_a_row - 1]
+    in_a_row = next((n for n, worker in enumerate(recent) if not _failed_to_start(worker)), len(recent))
+    if in_a_row == 0:
+        return recent[0], False
+    return recent[0], clock.now() < (recent[0].ended_at or recent[0].created_at) + BACK_OFF[in_a_row - 1]
+
+
+def _failed_to_start(worker: Worker) -> bool:
+    if worker.state != WorkerState.FAILED:
+        return False
+    return worker.ready_at is None or (worker.ended_at or worker.ready_at) - worker.ready_at < SOUND
 
 
 def drain_all(tx: Tx, content: Content, *, at_once: bool = False) -> None:

@@ -19,7 +19,7 @@ from pilothouse.content.service.manifests import kind_of, parse_manifest
 from pilothouse.content.service.variables import variable_values
 from pilothouse.content.service.workers import move
 from pilothouse.content.tasks.engines import ContentEngines
-from pilothouse.db import Tx
+from pilothouse.db import DatabaseDown, Tx
 from pilothouse.identity.contract import Bound
 from pilothouse.identity.models import User
 from pilothouse.identity.service import create_key, revoke_job_keys
@@ -74,6 +74,8 @@ def bring_up(engines: ContentEngines, worker_id: int) -> Problem | None:
         job = _job_row(engines, worker, content, bundle)
         status = _submitted(engines, job, content, bundle)
         problem = _wait(engines, status, content)
+    except DatabaseDown:
+        raise  # the task goes on when it is back; nothing is known to be wrong with the worker
     except PilothouseError as error:
         job, problem = None, Problem(f"It could not be started: {error}")
     return _settle(engines, worker_id, job, problem)
