@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -151,18 +152,21 @@ def test_envoy_and_supervisor_come_back_and_adopt(ph: Installation, app: str) ->
     assert until(lambda: _get(ph, app), 20)["boot"] == boot
 
 
+def test_no_job_stays_open_that_does_not_run(ph: Installation, app: str) -> None:
+    """After all those kills: the list of open jobs is the list of running ones."""
+    until(lambda: _get(ph, app), 60)
+    until(lambda: all(j["pid"] and Path(f"/proc/{j['pid']}").exists() for j in _open_jobs(ph, app)), 60)
+
+
 def test_a_worker_that_dies_is_noticed_and_started_again(ph: Installation, app: str) -> None:
     boot = until(lambda: _get(ph, app), 60)["boot"]
-    running = [j for j in ph.api("GET", f"v1/content/{app}/jobs").json() if j["end_time"] is None]
-    assert running
+    running = until(lambda: [j for j in _open_jobs(ph, app) if j["pid"]])
     for job in running:
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(job["pid"]), signal.SIGKILL)
     assert until(lambda: (a := _get(ph, app)) and a["boot"] != boot and a, 90)
     keys = {j["key"] for j in running}
-    ended = [
-        j for j in ph.api("GET", f"v1/content/{app}/jobs").json() if j["key"] in keys and j["end_time"] is not None
-    ]
+    ended = until(lambda: [j for j in _jobs(ph, app) if j["key"] in keys and j["end_time"] is not None])
     assert 137 in {j["exit_code"] for j in ended}
 
 
@@ -227,6 +231,14 @@ def test_what_runs_ends_with_the_server_when_that_was_asked_and_starts_again_aft
     until(lambda: not _jobs_of(ph), 30)
     ph.start()
     assert until(lambda: _get(ph, app), 90)["version"] != ""
+
+
+def _jobs(ph: Installation, guid: str) -> list[dict[str, Any]]:
+    return list(ph.api("GET", f"v1/content/{guid}/jobs").json())
+
+
+def _open_jobs(ph: Installation, guid: str) -> list[dict[str, Any]]:
+    return [j for j in _jobs(ph, guid) if j["end_time"] is None]
 
 
 def _jobs_of(ph: Installation) -> list[int]:

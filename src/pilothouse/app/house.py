@@ -115,6 +115,7 @@ def _engines(loaded: Loaded, database: Database, secrets: Secrets, stages: Stage
     return ContentEngines(
         database=database,
         secrets=secrets,
+        jobs_key=load_key(home / "keys" / "jobs.json"),
         blobs=made(blob_stores, "disk")(home / "blobs"),
         launcher=made(launchers, settings.launcher.backend).from_settings(home, settings.launcher),
         restorer=made(library_restorers, "uv").from_settings(home, settings.runtimes),

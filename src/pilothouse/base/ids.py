@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import re
 import secrets
 import uuid
@@ -22,6 +23,11 @@ def is_guid(text: str) -> bool:
 def new_token(size_bytes: int = 32) -> str:
     """``size_bytes`` of randomness as URL-safe text without padding: for keys, login secrets and one-time codes."""
     return base64.urlsafe_b64encode(secrets.token_bytes(size_bytes)).rstrip(b"=").decode()
+
+
+def derived_token(secret: bytes, name: str) -> str:
+    """256 bits as URL-safe text that only who holds ``secret`` can make, always the same ones for a ``name``."""
+    return base64.urlsafe_b64encode(hmac.digest(secret, name.encode(), "sha256")).rstrip(b"=").decode()
 
 
 def new_key(length: int = 16) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,11 +23,13 @@ class ContentEngines:
     """``apps`` holds one folder for each unpacked bundle. ``public_url`` gives a stage's base URL without trailing slash.
 
     ``limits`` gives the resources of a load group. ``uid_of`` is the uid that content runs as, ``None`` when the server is
-    not root. ``index`` names the package index in lock digests; it never appears in a log.
+    not root. ``index`` names the package index in lock digests; it never appears in a log. Keys of jobs are derived from
+    ``jobs_key``.
     """
 
     database: Database
     secrets: Secrets
+    jobs_key: bytes = field(repr=False)
     blobs: BlobStore
     launcher: Launcher
     restorer: Restorer

@@ -17,9 +17,9 @@ from pilothouse.base.errors import PilothouseError
 from pilothouse.content.models import Content, Worker, WorkerState
 from pilothouse.content.service.workers import LIVE, QUEUE, START, move
 from pilothouse.content.tasks.engines import ContentEngines
-from pilothouse.content.tasks.start import note_status
+from pilothouse.content.tasks.start import note_status, status_of
 from pilothouse.db import DatabaseDown
-from pilothouse.launcher.contract import FINAL, JobState, JobStatus, JobUnknown, Signal
+from pilothouse.launcher.contract import FINAL, JobState, JobStatus, Signal
 from pilothouse.launcher.models import Job
 from pilothouse.tasks import enqueue
 from pilothouse.tasks.models import Task
@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 ROUND_S = 1.0
 QUIET = timedelta(seconds=5)
 UNATTENDED = timedelta(seconds=30)
+GONE = JobStatus("", JobState.LOST, reason="The launcher does not know it any more.")
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,23 @@ class Reconciler:
                 log.error("reconciling failed", exc_info=error)
 
     def once(self) -> None:
-        """One look at every worker that is not ended."""
+        """One look at every worker that is not ended, and at every job that is not ended though its worker is."""
+        self._look_at_workers()
+        self._look_at_left_jobs()
+
+    def _look_at_left_jobs(self) -> None:
+        """A start that failed or was overtaken leaves a job that nobody wants: it ends, and its row says so."""
+        over = (WorkerState.ENDED.value, WorkerState.FAILED.value)
+        left = select(Job).join(Worker, Worker.job_id == Job.id).where(Job.ended_at.is_(None), Worker.state.in_(over))
+        with self._engines.database.read() as tx:
+            jobs = tx.scalars(left).all()
+        for job in jobs:
+            status = status_of(self._engines, job) or GONE
+            if status.state not in FINAL:
+                self._engines.launcher.cancel(job.key)
+            self._note_change(job, status)
+
+    def _look_at_workers(self) -> None:
         with self._engines.database.read() as tx:
             alive = (
                 select(Worker, Job, Content)
@@ -89,7 +106,7 @@ class Reconciler:
             if worker.state == WorkerState.DRAINING:
                 self._end(worker, None, WorkerState.ENDED)
             return
-        status = self._status(job)
+        status = status_of(self._engines, job)
         if status is None or status.state in FINAL:
             if worker.state != WorkerState.STARTING:
                 stopped = worker.state == WorkerState.DRAINING or (status is not None and status.cancelled)
@@ -149,25 +166,18 @@ class Reconciler:
             again = f"{key}-{clock.now():%H%M%S}" if there else key
             enqueue(tx, START, {"worker_id": worker.id}, queue=QUEUE, subject=subject, unique_key=again)
 
-    def _status(self, job: Job) -> JobStatus | None:
-        try:
-            return self._engines.launcher.status(job.key)
-        except JobUnknown:
-            return None
-
     def _note_change(self, job: Job, status: JobStatus) -> None:
-        if job.state != status.state.value or job.pid != status.pid:
+        if job.state != status.state.value or job.pid != status.pid or status.state in FINAL:
             with self._engines.database.write() as tx:
                 note_status(tx, job.id, status)
 
     def _end(self, worker: Worker, status: JobStatus | None, state: WorkerState) -> None:
-        gone = JobStatus("", JobState.LOST, reason="The launcher does not know it any more.")
         with self._engines.database.write() as tx:
             live = tx.get(Worker, worker.id)
             assert live is not None
-            move(live, state, reason=(status or gone).reason)
+            move(live, state, reason=(status or GONE).reason)
             if live.job_id is not None:
-                note_status(tx, live.job_id, status or gone)
+                note_status(tx, live.job_id, status or GONE)
 
     def _set(self, worker: Worker, state: WorkerState, *, reason: str = "") -> bool:
         with self._engines.database.write() as tx:

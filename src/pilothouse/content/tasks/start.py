@@ -12,7 +12,7 @@ from typing import Any
 from pilothouse.base import clock
 from pilothouse.base.access import SYSTEM, ResourceRef, Role
 from pilothouse.base.errors import PilothouseError
-from pilothouse.base.ids import new_key
+from pilothouse.base.ids import derived_token, new_key
 from pilothouse.content.contract import Launch, Project, StartFailed
 from pilothouse.content.models import Bundle, Content, Worker, WorkerState
 from pilothouse.content.service.manifests import kind_of, parse_manifest
@@ -23,7 +23,7 @@ from pilothouse.db import DatabaseDown, Tx
 from pilothouse.identity.contract import Bound
 from pilothouse.identity.models import User
 from pilothouse.identity.service import create_key, revoke_job_keys
-from pilothouse.launcher.contract import FINAL, JobSpec, JobStatus, JobUnknown, Mount, Resources
+from pilothouse.launcher.contract import FINAL, JobSpec, JobState, JobStatus, JobUnknown, Mount, Resources
 from pilothouse.launcher.models import Job
 from pilothouse.storage.unpack import content_root
 from pilothouse.tasks import Handler, Run
@@ -70,14 +70,13 @@ def bring_up(engines: ContentEngines, worker_id: int) -> Problem | None:
         return None
     if worker.state != WorkerState.STARTING:
         return Problem(worker.reason or "The worker ended.")
+    job = _job_row(engines, worker, content, bundle)
     try:
-        job = _job_row(engines, worker, content, bundle)
-        status = _submitted(engines, job, content, bundle)
-        problem = _wait(engines, status, content)
+        problem = _wait(engines, _submitted(engines, job, content, bundle), content)
     except DatabaseDown:
         raise  # the task goes on when it is back; nothing is known to be wrong with the worker
     except PilothouseError as error:
-        job, problem = None, Problem(f"It could not be started: {error}")
+        problem = Problem(f"It could not be started: {error}")
     return _settle(engines, worker_id, job, problem)
 
 
@@ -107,20 +106,29 @@ def _job_row(engines: ContentEngines, worker: Worker, content: Content, bundle: 
 
 
 def _submitted(engines: ContentEngines, job: Job, content: Content, bundle: Bundle) -> JobStatus:
-    """The job runs with the key it was started with: a new key is made only if the launcher does not know the job yet."""
+    """A job that was not started yet is; two threads, or a second try after a kill, come to the same one with the same key."""
+    status = status_of(engines, job)
+    if status is not None and status.state not in (JobState.QUEUED, JobState.STARTING, JobState.LOST):
+        return status
+    with engines.database.write() as tx:
+        tx.get(Job, job.id, with_for_update=True)  # one after the other
+        spec = _spec(engines, tx, job, content, bundle)
+    return engines.launcher.submit(spec)
+
+
+def status_of(engines: ContentEngines, job: Job) -> JobStatus | None:
+    """What the launcher knows of a job; ``None`` if it never heard of it or forgot it."""
     try:
         return engines.launcher.status(job.key)
     except JobUnknown:
-        pass
-    with engines.database.write() as tx:
-        revoke_job_keys(tx, job.id)
-        spec = _spec(engines, tx, job, content, bundle)
-    return engines.launcher.submit(spec)
+        return None
 
 
 def _spec(engines: ContentEngines, tx: Tx, job: Job, content: Content, bundle: Bundle) -> JobSpec:
     manifest = parse_manifest(bundle.manifest)
     kind = kind_of(manifest)
+    if not engines.folder(content, bundle).is_dir():
+        raise StartFailed("Its files are not on this server any more. Deploy the bundle again.")
     root = content_root(engines.folder(content, bundle))
     mounts = [Mount(str(root), APP), Mount(str(STARTER), START)]
     library = engines.restorer.find(bundle.library_key) if bundle.library_key else None
@@ -171,7 +179,8 @@ def _given(engines: ContentEngines, tx: Tx, content: Content, job: Job) -> dict[
     if owner is None or owner.locked:
         return given
     bound = Bound(ResourceRef("content", content.id), job.id, content.stage_id)
-    made = create_key(tx, SYSTEM, owner, name=f"job {job.key}", role_cap=Role.PUBLISHER, bound=bound)
+    token = derived_token(engines.jobs_key, f"{job.key} {owner.id}")
+    made = create_key(tx, SYSTEM, owner, name=f"job {job.key}", role_cap=Role.PUBLISHER, bound=bound, token=token)
     return {**given, "CONNECT_API_KEY": made.plain}
 
 
@@ -212,23 +221,22 @@ def _tail(engines: ContentEngines, job_key: str) -> tuple[str, ...]:
     return tuple(line.text for _, line in list(engines.launcher.logs(job_key, limit=100_000))[-LOG_TAIL:])
 
 
-def _settle(engines: ContentEngines, worker_id: int, job: Job | None, problem: Problem | None) -> Problem | None:
-    status = engines.launcher.status(job.key) if job else None
-    if job is not None and problem is not None:
-        engines.launcher.cancel(job.key)
+def _settle(engines: ContentEngines, worker_id: int, job: Job, problem: Problem | None) -> Problem | None:
+    """Write down how it went. A job whose worker is not wanted any more is ended, so that nothing runs unseen."""
+    status = status_of(engines, job) or JobStatus(job.key, JobState.LOST, reason="It was never started.")
     with engines.database.write() as tx:
         worker = tx.get(Worker, worker_id)
         assert worker is not None
-        if status is not None and job is not None:
-            note_status(tx, job.id, status)
+        note_status(tx, job.id, status)
         if problem is not None:
             move(worker, WorkerState.ENDED if problem.was_stopped else WorkerState.FAILED, reason=problem.sentence)
-            return problem
-        worker.address = status.address if status else None
-        worker.last_used_at = clock.now()
-        if not move(worker, WorkerState.READY) and worker.state != WorkerState.READY:
-            return Problem(worker.reason or "It was stopped while it started.")
-    return None
+        else:
+            worker.address, worker.last_used_at = status.address, clock.now()
+            if not move(worker, WorkerState.READY) and worker.state != WorkerState.READY:
+                problem = Problem(worker.reason or "It was stopped while it started.")
+    if problem is not None and status.state not in FINAL:
+        engines.launcher.cancel(job.key)
+    return problem
 
 
 def note_status(tx: Tx, job_id: int, status: JobStatus) -> None:

@@ -50,11 +50,13 @@ def create_key(  # noqa: PLR0913 - the facts of a key
     name: str,
     role_cap: Role | None = None,
     bound: Bound | None = None,
+    token: str | None = None,
     rules: Rules = Rules(),
 ) -> NewKey:
     """A key that acts as ``user``, capped at ``role_cap``; with ``bound`` it belongs to a job and sees its stage only.
 
-    Whoever acts with a capped key can't make a better one for themselves.
+    Whoever acts with a capped key can't make a better one for themselves. ``token`` (256 bits) replaces the random part
+    for keys that can be made again: a second call with the same one returns the key that is there.
     """
     require(actor, Permission.KEY_CREATE, resource_of_user(user))
     name = name.strip()
@@ -62,7 +64,9 @@ def create_key(  # noqa: PLR0913 - the facts of a key
         raise KeyNameInvalid
     if actor.id == user.id and actor.role is not None and actor.role != user.role:
         role_cap = min(role_cap or actor.role, actor.role, key=ROLES.index)
-    plain = PREFIX + new_token(32)
+    plain = PREFIX + (token or new_token(32))
+    if token and (there := tx.scalar(select(ApiKey).where(ApiKey.digest == _digest(plain)))) is not None:
+        return NewKey(there, plain)
     row = ApiKey(
         user_id=user.id, name=name, prefix=plain[:8], digest=_digest(plain), role_cap=role_cap.value if role_cap else None,
         bound_kind=bound.subject.kind if bound else None, bound_id=bound.subject.id if bound else None,

@@ -1,0 +1,92 @@
+"""The engines of content's background work over memory backends, and content that can be started with them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from pilothouse.base.ids import new_guid
+from pilothouse.content.models import Bundle, Content, Worker
+from pilothouse.content.tasks import ContentEngines
+from pilothouse.db import Database, Watch
+from pilothouse.db.secrets import load_secrets
+from pilothouse.identity.models import User
+from pilothouse.launcher.backends.memory import MemoryLauncher
+from pilothouse.launcher.contract import JobSpec, JobStatus, Resources
+from pilothouse.runtimes.contract import Lock, Runtime
+from pilothouse.runtimes.restorers.memory import MemoryRestorer
+from pilothouse.stages import Stages
+from pilothouse.stages.models import Stage
+from pilothouse.storage.stores.memory import MemoryStore
+from pilothouse.storage.unpack import UnpackLimits
+
+LISTENS = "import socket, sys, time; s = socket.create_server((sys.argv[1], int(sys.argv[2]))); time.sleep(600)"
+SLEEPS = "import time; time.sleep(600)"
+MANIFEST = {"version": 1, "metadata": {"appmode": "python-fastapi", "entrypoint": "app:app"}}
+PYTHON = Runtime("python", "3.11.0", Path(sys.executable), "build")
+
+
+class StandIn(MemoryLauncher):
+    """A launcher that runs a small script of ours in place of every command. ``specs`` are the jobs it really started."""
+
+    def __init__(self, script: str = LISTENS) -> None:
+        super().__init__()
+        self.script, self.specs, self.before = script, list[JobSpec](), lambda: None
+
+    def submit(self, spec: JobSpec) -> JobStatus:
+        self.before()
+        is_new = spec.id not in self.store
+        words = (sys.executable, "-c", self.script, "{host}", "{port}")
+        status = super().submit(replace(spec, argv=words, cwd="/", grace=timedelta(seconds=1)))
+        if is_new:
+            self.specs.append(spec)
+        return status
+
+
+def engines_over(database: Database, folder: Path, launcher: MemoryLauncher) -> ContentEngines:
+    """Engines whose library of no packages is restored already."""
+    folder.mkdir(exist_ok=True)
+    restorer = MemoryRestorer(folder / "libraries")
+    restorer.restore(Lock(()), PYTHON, lambda text: None)
+    never: Callable[[int], int | None] = lambda content_id: None  # noqa: E731
+    return ContentEngines(
+        database=database, secrets=load_secrets(folder / "keys" / "secrets.json"), jobs_key=b"k" * 32, blobs=MemoryStore(),
+        launcher=launcher, restorer=restorer, stages=Stages(database, Watch(database)), apps=folder / "apps",
+        runtimes=lambda: [PYTHON], matching="nearest", index="", public_url=lambda stage: "http://localhost:3939",
+        limits=lambda group: Resources(), uid_of=never, unpack_limits=UnpackLimits(100, 10_000_000),
+        init_timeout=timedelta(seconds=10), idle_timeout=timedelta(minutes=2), drain_timeout=timedelta(seconds=5),
+    )  # fmt: skip
+
+
+def add_app(engines: ContentEngines) -> tuple[int, int]:
+    """A person's content with one unpacked bundle whose library exists; returns its id and the bundle's."""
+    with engines.database.write() as tx:
+        tx.add_all(
+            [User(id=1, guid=new_guid(), username="amara"), Stage(id=1, key="dev", title="Dev", path="/", position=0)]
+        )
+        tx.flush()
+        content = Content(guid=new_guid(), lineage_id=new_guid(), stage_id=1, owner_id=1, name="app")
+        tx.add(content)
+        tx.flush()
+        bundle = Bundle(
+            content_id=content.id, digest="0" * 64, size_bytes=1, archive_md5="", archive_sha1="", manifest=MANIFEST,
+            library_key=engines.restorer.key(Lock(()), PYTHON),
+        )  # fmt: skip
+        tx.add(bundle)
+        tx.flush()
+    folder = engines.folder(content, bundle)
+    folder.mkdir(parents=True)
+    (folder / "app.py").touch()
+    return content.id, bundle.id
+
+
+def add_worker(engines: ContentEngines, content_id: int, bundle_id: int) -> int:
+    """A worker that is wanted and not started yet."""
+    with engines.database.write() as tx:
+        worker = Worker(content_id=content_id, bundle_id=bundle_id)
+        tx.add(worker)
+        tx.flush()
+        return worker.id
