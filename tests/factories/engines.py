@@ -57,6 +57,7 @@ def engines_over(database: Database, folder: Path, launcher: MemoryLauncher) -> 
         launcher=launcher, restorer=restorer, stages=Stages(database, Watch(database)), apps=folder / "apps",
         runtimes=lambda: [PYTHON], matching="nearest", index="", public_url=lambda stage: "http://localhost:3939",
         limits=lambda group: Resources(), uid_of=never, unpack_limits=UnpackLimits(100, 10_000_000),
+        builds=folder / "builds", build_timeout=timedelta(minutes=1), build_size_limit=100 * 1024 * 1024,
         init_timeout=timedelta(seconds=10), idle_timeout=timedelta(minutes=2), drain_timeout=timedelta(seconds=5),
     )  # fmt: skip
 

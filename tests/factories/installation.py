@@ -161,6 +161,13 @@ class Installation:
                     return int(entry.name)
         raise AssertionError(f"no {name} runs{self.log()}")
 
+    def runs(self, name: str) -> int | None:
+        """The same, or ``None`` between two of them."""
+        try:
+            return self.process(name)
+        except AssertionError:
+            return None
+
     def kill(self, name: str) -> int:
         pid = self.process(name)
         os.kill(pid, signal.SIGKILL)

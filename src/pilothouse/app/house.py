@@ -131,6 +131,10 @@ def _engines(loaded: Loaded, database: Database, secrets: Secrets, stages: Stage
         init_timeout=content.init_timeout,
         idle_timeout=content.idle_timeout,
         drain_timeout=content.drain_timeout,
+        builds=home / "cache" / "builds",
+        build_timeout=settings.runtimes.build_timeout,
+        build_size_limit=settings.runtimes.build_size_limit,
+        builds_allowed=settings.runtimes.builds,
         idle=content.idle,
         frozen_limit=content.frozen_limit,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,6 +38,18 @@ class RestoreFailed(PilothouseError):
     code = "runtimes/restore-failed"
 
 
+class BuildRefused(ResolutionFailed):
+    """A package has no wheel, and this server does not build packages. Choose a version that has one for Linux."""
+
+    code = "runtimes/build-refused"
+
+
+class BuildFailed(ResolutionFailed):
+    """A package could not be built. Choose a version that has a wheel, or correct its source."""
+
+    code = "runtimes/build-failed"
+
+
 class IndexUnreachable(Unavailable):
     """The package index does not answer. Try again; if it stays so, tell an administrator."""
 
@@ -59,7 +72,10 @@ class Runtime:
 
 @dataclass(frozen=True)
 class Artifact:
-    """One installable file: an unbuilt wheel, known by its sha256 (hex)."""
+    """One installable file: a wheel, known by its sha256 (hex).
+
+    ``source_sha256`` is set when we built it, from the source of that hash: then there is no ``url`` to get it from again.
+    """
 
     name: str
     version: str
@@ -67,6 +83,7 @@ class Artifact:
     sha256: str
     url: str = ""
     size_bytes: int | None = None
+    source_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,11 @@ class Lock:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Lock:
         return cls(tuple(Artifact(**a) for a in document["artifacts"]))
+
+    @property
+    def is_shareable(self) -> bool:
+        """Whether everybody may use it: nothing in it was made by code of its first user's choice (SECURITY 18)."""
+        return not any(a.source_sha256 for a in self.artifacts)
 
 
 @dataclass(frozen=True)
@@ -102,11 +124,42 @@ class Library:
     mounts: tuple[str, ...] = field(default=())
 
 
+@dataclass(frozen=True)
+class Step:
+    """A command that may run code of a package's author. It sees ``folder`` at ``/build`` and may write there.
+
+    ``readable`` maps further paths of the host to where the command sees them. Every step gets a folder of its own.
+    """
+
+    argv: tuple[str, ...]
+    folder: Path
+    readable: Mapping[str, str] = field(default_factory=dict)
+
+
+class Sandbox(Protocol):
+    """Where such commands run: as the content's user, with no network, no secrets, and an end to time, memory and disk."""
+
+    def folder(self) -> AbstractContextManager[Path]:
+        """An empty folder that only steps may write; gone afterwards. Raises `BuildRefused` where nothing isolates."""
+        ...
+
+    def run(self, step: Step, log: Log) -> None:
+        """Returns when the command has ended well; what it prints goes to ``log``. Raises `BuildFailed`."""
+        ...
+
+
 class Restorer(Protocol):
     """From wishes to packages in two steps; the first needs the index, the second only what the first named."""
 
-    def resolve(self, wanted: Wanted, runtime: Runtime, log: Log) -> Lock:
-        """The exact artifacts. Raises `RequirementRefused`, `ResolutionFailed`, `IndexUnreachable`."""
+    def resolve(self, wanted: Wanted, runtime: Runtime, log: Log, sandbox: Sandbox | None = None) -> Lock:
+        """The exact artifacts. What has no wheel is built in ``sandbox``, else `BuildRefused` is raised.
+
+        Raises `RequirementRefused`, `ResolutionFailed`, `BuildFailed`, `IndexUnreachable`.
+        """
+        ...
+
+    def has(self, lock: Lock) -> bool:
+        """Whether all that was built for ``lock`` is still here; the rest comes from the index again."""
         ...
 
     def restore(self, lock: Lock, runtime: Runtime, log: Log) -> Library:

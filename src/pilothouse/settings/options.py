@@ -161,8 +161,12 @@ class Runtimes(Section):
     """The package index for Python. Credentials in it are never shown."""
     allow_index_options: bool = False
     """Let bundles name other indexes and direct addresses in their requirements."""
+    builds: bool = True
+    """Build packages that have no wheel from their source, in a sandbox. Without bubblewrap they are refused in any case."""
     build_timeout: Duration = timedelta(minutes=30)
-    """Restoring packages fails after this long."""
+    """Restoring packages, or building one, fails after this long."""
+    build_size_limit: int = Field(4096 * MB, ge=16 * MB)
+    """Most disk that one build may take, in bytes."""
 
 
 class Gateway(Section):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.server
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.factories.index import add_wheel, serving
 
 from pilothouse.runtimes.contract import IndexUnreachable, Lock, Restorer, Runtime, Wanted
 from pilothouse.runtimes.discover import discover
@@ -24,38 +21,13 @@ from pilothouse.runtimes.restorers.wheels import HashMismatch
 from pilothouse.testing.runtimes import RestorerSuite
 
 
-def make_wheel(folder: Path, name: str, version: str) -> Path:
-    path = folder / name / f"{name}-{version}-py3-none-any.whl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    files = {
-        f"{name}.py": f"WORD = '{name} {version}'\n",
-        f"{name}-{version}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{name}-{version}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    files[f"{name}-{version}.dist-info/RECORD"] = "".join(f"{file},,\n" for file in files)
-    with zipfile.ZipFile(path, "w") as archive:
-        for file, text in files.items():
-            archive.writestr(zipfile.ZipInfo(file, (2026, 1, 1, 0, 0, 0)), text)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    with (path.parent / "index.html").open("a") as page:
-        page.write(f'<a href="{path.name}#sha256={digest}">{path.name}</a>\n')
-    return path
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        return
-
-
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("index")
     for name, version in (("demo", "1.0"), ("demo", "1.1"), ("other", "2.0")):
-        make_wheel(folder, name, version)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
+        add_wheel(folder, name, version)
+    with serving(folder) as (address, _):
+        yield address
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from pilothouse.content.models import Bundle, Content, Deployment, Lock
 from pilothouse.content.service.manifests import kind_of, parse_manifest, read_manifest
 from pilothouse.content.service.workers import drain_others, wanted_worker
 from pilothouse.content.tasks.engines import ContentEngines
+from pilothouse.content.tasks.sandbox import BuildSandbox
 from pilothouse.content.tasks.start import bring_up
 from pilothouse.db import Tx
 from pilothouse.runtimes.contract import Lock as ExactLock
@@ -100,24 +101,30 @@ class _Deploy:
         return {"path": str(chosen.path)}
 
     def lock(self, kind: ContentKind) -> dict[str, Any]:
-        """The same requirements, interpreter and index reuse the lock that was made first."""
-        runtime, project = self.runtime(), self.project()
+        """The same requirements, interpreter and index reuse the lock that was made first.
+
+        A lock with packages that were built for this content is this content's alone (SECURITY 18).
+        """
+        runtime, project, restorer = self.runtime(), self.project(), self.engines.restorer
         text = project.requirements
         if text is None:
             self.run.log(
                 f"  The bundle has no {project.manifest.requirements_file}: only what the server itself needs is installed."
             )
         parts = [text or "", *kind.requirements, runtime.build, str(runtime.path), self.engines.index]
-        digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        shared, own = _digest(parts), _digest([*parts, f"content {self.content_id}"])
         with self.engines.database.read() as tx:
-            found = tx.scalar(select(Lock).where(Lock.requirements_digest == digest).order_by(Lock.id.desc()).limit(1))
-        if found is not None:
+            content, bundle = self.rows(tx)
+            same = select(Lock).where(Lock.requirements_digest.in_((shared, own))).order_by(Lock.id.desc())
+            found = tx.scalar(same.limit(1))
+        if found is not None and self.can_restore(found):
             self.run.log("  Using the lock made for the same requirements.")
             return {"lock_id": found.id}
-        exact = self.engines.restorer.resolve(Wanted(text or "", kind.requirements), runtime, self.indented)
+        sandbox = BuildSandbox(self.engines, content, bundle)
+        exact = restorer.resolve(Wanted(text or "", kind.requirements), runtime, self.indented, sandbox)
         row = Lock(
-            requirements_digest=digest,
-            library_key=self.engines.restorer.key(exact, runtime),
+            requirements_digest=shared if exact.is_shareable else own,
+            library_key=restorer.key(exact, runtime),
             runtime_version=runtime.version,
             document=exact.document(),
         )
@@ -125,6 +132,11 @@ class _Deploy:
             tx.add(row)
             tx.flush()
             return {"lock_id": row.id}
+
+    def can_restore(self, lock: Lock) -> bool:
+        """A package that was built here and cleaned up since must be built again."""
+        restorer = self.engines.restorer
+        return restorer.find(lock.library_key) is not None or restorer.has(ExactLock.from_document(lock.document))
 
     def restore(self) -> dict[str, Any]:
         lock_id = self.run.step("lock", lambda: None)["lock_id"]
@@ -198,3 +210,7 @@ class _Deploy:
     @property
     def indented(self) -> Callable[[str], None]:
         return lambda text: self.run.log(f"  {text}")
+
+
+def _digest(parts: list[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

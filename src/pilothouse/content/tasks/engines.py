@@ -24,7 +24,7 @@ class ContentEngines:
 
     ``limits`` gives the resources of a load group. ``uid_of`` is the uid that content runs as, ``None`` when the server is
     not root. ``index`` names the package index in lock digests; it never appears in a log. Keys of jobs are derived from
-    ``jobs_key``.
+    ``jobs_key``. ``builds`` holds folders in which packages are built, for the moment, each at most ``build_size_limit`` bytes.
     """
 
     database: Database
@@ -45,6 +45,10 @@ class ContentEngines:
     init_timeout: timedelta
     idle_timeout: timedelta
     drain_timeout: timedelta
+    builds: Path
+    build_timeout: timedelta
+    build_size_limit: int
+    builds_allowed: bool = True
     idle: str = "freeze"
     frozen_limit: int = 50
 

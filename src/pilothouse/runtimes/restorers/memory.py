@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pilothouse.runtimes import requirements
-from pilothouse.runtimes.contract import Artifact, Library, Lock, Log, ResolutionFailed, Runtime, Wanted
+from pilothouse.runtimes.contract import Artifact, Library, Lock, Log, ResolutionFailed, Runtime, Sandbox, Wanted
 
 
 class MemoryRestorer:
@@ -17,7 +17,7 @@ class MemoryRestorer:
         self._libraries: dict[str, Library] = {}
         self._root = libraries or Path("/nonexistent")
 
-    def resolve(self, wanted: Wanted, runtime: Runtime, log: Log) -> Lock:
+    def resolve(self, wanted: Wanted, runtime: Runtime, log: Log, sandbox: Sandbox | None = None) -> Lock:
         text = requirements.check(wanted.requirements, allow_index_options=False)
         artifacts = []
         for line in [*text.split("\n"), *wanted.extra]:
@@ -32,6 +32,9 @@ class MemoryRestorer:
             artifacts.append(Artifact(name, pins[0], f"{name.replace('-', '_')}-{pins[0]}-py3-none-any.whl", digest))
         log(f"Resolved {len(artifacts)} packages.")
         return Lock(tuple(sorted(artifacts, key=lambda a: a.name)))
+
+    def has(self, lock: Lock) -> bool:
+        return True
 
     def restore(self, lock: Lock, runtime: Runtime, log: Log) -> Library:
         key = self.key(lock, runtime)

@@ -1,4 +1,4 @@
-"""Python libraries with uv: resolve to exact wheels, fetch them, install offline by hash, compile, rename into place."""
+"""Python libraries with uv: resolve to exact wheels, fetch or build them, install offline by hash, compile, rename into place."""
 
 from __future__ import annotations
 
@@ -12,22 +12,20 @@ import shutil
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import packaging
 import uv
-from packaging.markers import Marker
-from packaging.tags import Tag
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 
 from pilothouse.base.ids import new_key
 from pilothouse.runtimes import requirements
 from pilothouse.runtimes.contract import (
     Artifact,
+    BuildRefused,
     IndexUnreachable,
     Library,
     Lock,
@@ -35,9 +33,11 @@ from pilothouse.runtimes.contract import (
     ResolutionFailed,
     RestoreFailed,
     Runtime,
+    Sandbox,
     Wanted,
 )
-from pilothouse.runtimes.restorers import wheels
+from pilothouse.runtimes.restorers import choice, wheels
+from pilothouse.runtimes.restorers.sdists import Workshop
 from pilothouse.settings.options import Runtimes as RuntimesOptions
 
 MARK = "pilothouse-library.json"
@@ -52,13 +52,15 @@ PASSED = (
     "no_proxy",
     "NETRC",
 )
+#: How uv says that only a source distribution would do.
+WHEELS_MISSING = ("has no wheels", "have no wheels", "no usable wheels", "building from source is disabled")
 CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
 
-ASK_TAGS = (
-    "import sys; sys.path.insert(0, sys.argv[1]);"
-    "from packaging.tags import sys_tags; from packaging.markers import default_environment as d; import json;"
-    "print(json.dumps([[str(t) for t in sys_tags()], d()]))"
-)
+
+class NoWheel(ResolutionFailed):
+    """A package that is needed has no wheel for this server. Choose a version that has one."""
+
+    code = "runtimes/no-wheel"
 
 
 @dataclass(frozen=True)
@@ -96,26 +98,30 @@ class UvRestorer:
             )
         )
 
-    def resolve(self, wanted: Wanted, runtime: Runtime, log: Log) -> Lock:
+    def resolve(self, wanted: Wanted, runtime: Runtime, log: Log, sandbox: Sandbox | None = None) -> Lock:
         text = requirements.check(wanted.requirements, allow_index_options=self._options.allow_index_options)
         missing = [
             e for e in wanted.extra if canonicalize_name(re.split(r"[\[<>=!~ ]", e)[0]) not in requirements.names(text)
         ]
-        allowed = requirements.hashes(text)
+        wish, allowed = text + "\n".join(missing) + "\n", requirements.hashes(text)
         log(f"Resolving {len(requirements.names(text)) + len(missing)} requirements for Python {runtime.version} …")
-        with tempfile.TemporaryDirectory(dir=self._options.cache) as folder:
-            wish, lock = Path(folder, "requirements.in"), Path(folder, "pylock.toml")
-            wish.write_text(text + "\n".join(missing) + "\n")
-            self._resolve_with_uv(wish, lock, runtime)
-            document = tomllib.loads(lock.read_text())
-        tags, markers = target_facts(str(runtime.path))
-        artifacts = [
-            choose(package, tags, allowed.get(canonicalize_name(package["name"])))
-            for package in document.get("packages", [])
-            if "marker" not in package or Marker(package["marker"]).evaluate(dict(markers))
-        ]
+        try:
+            artifacts = self._wheels(wish, allowed, runtime)
+        except NoWheel as error:
+            if sandbox is None:
+                raise BuildRefused(
+                    f"{error} The server installs wheels only: choose a version that has one."
+                ) from error
+            log("Not everything has a wheel for this server: resolving and building in a sandbox …")
+            kept, options = self._options.cache / "wheels", self._options
+            shop = Workshop(options.index, self._uv, kept, runtime, sandbox, log, options.timeout_s)
+            artifacts = shop.artifacts(wish, allowed)
         log(f"Resolved {len(artifacts)} packages.")
         return Lock(tuple(sorted(artifacts, key=lambda a: a.name)))
+
+    def has(self, lock: Lock) -> bool:
+        kept = self._options.cache / "wheels"
+        return all(wheels.path_of(kept, a).exists() for a in lock.artifacts if a.source_sha256)
 
     def restore(self, lock: Lock, runtime: Runtime, log: Log) -> Library:
         key = self.key(lock, runtime)
@@ -133,7 +139,7 @@ class UvRestorer:
 
     def key(self, lock: Lock, runtime: Runtime) -> str:
         parts = [
-            "2",
+            "3",
             runtime.build,
             str(runtime.path),
             platform.machine(),
@@ -149,34 +155,35 @@ class UvRestorer:
         mounts = (str(path), *([prefix] if (prefix := json.loads((path / MARK).read_text())["prefix"]) else []))
         return Library(key, path, path / "bin" / "python", mounts)
 
+    def _wheels(self, wish: str, allowed: Mapping[str, set[str]], runtime: Runtime) -> list[Artifact]:
+        """Wheels only, so that no code of anybody runs here. Raises `NoWheel`, `ResolutionFailed`, `IndexUnreachable`."""
+        with tempfile.TemporaryDirectory(dir=self._options.cache) as folder:
+            asked, lock = Path(folder, "requirements.in"), Path(folder, "pylock.toml")
+            asked.write_text(wish)
+            self._resolve_with_uv(asked, lock, runtime)
+            document = tomllib.loads(lock.read_text())
+        tags, markers = choice.target_facts(str(runtime.path))
+        artifacts = []
+        for package in choice.wanted_packages(document, dict(markers)):
+            found = choice.best_wheel(package, tags, allowed.get(canonicalize_name(package["name"])))
+            if found is None:
+                raise NoWheel(
+                    f"{package['name']} {package['version']} has no wheel for this server that the requirements allow."
+                )
+            artifacts.append(found)
+        return artifacts
+
     def _resolve_with_uv(self, wish: Path, lock: Path, runtime: Runtime) -> None:
-        command = [
-            "pip",
-            "compile",
-            "--quiet",
-            "--no-config",
-            "--format",
-            "pylock.toml",
-            "--only-binary",
-            ":all:",
-            "--no-header",
-            "--no-annotate",
-        ]
-        command += [
-            "--python",
-            str(runtime.path),
-            "--default-index",
-            self._options.index,
-            "--output-file",
-            str(lock),
-            str(wish),
-        ]
-        done = self._run(command)
+        only_wheels = ("--only-binary", ":all:", "--no-header", "--no-annotate")
+        where = ("--python", str(runtime.path), "--default-index", self._options.index, "--output-file", str(lock))
+        asked = ("pip", "compile", "--quiet", "--no-config", "--format", "pylock.toml")
+        done = self._run([*asked, *only_wheels, *where, str(wish)])
         if done.returncode != 0:
             reason = clean(done.stderr, wish.parent)
             if "error sending request" in reason or "Could not connect" in reason or "dns error" in reason:
                 raise IndexUnreachable(f"The package index does not answer: {reason[-400:]}")
-            raise ResolutionFailed(f"The requirements can't be met: {explain(reason)}")
+            failure = NoWheel if any(words in reason for words in WHEELS_MISSING) else ResolutionFailed
+            raise failure(f"The requirements can't be met: {reason[-1200:]}")
 
     def _build(self, key: str, lock: Lock, runtime: Runtime, files: Sequence[Path]) -> None:
         """In a temporary name, renamed when whole; ``--relocatable`` makes scripts work under the final one."""
@@ -273,47 +280,6 @@ class UvRestorer:
             ) from error
 
 
-def choose(package: dict[str, object], tags: Sequence[Tag], allowed: set[str] | None) -> Artifact:
-    """The wheel of one locked package that the interpreter likes best. Raises `ResolutionFailed` if none fits."""
-    rank = {tag: place for place, tag in enumerate(tags)}
-    best: tuple[int, Artifact] | None = None
-    for wheel in package.get("wheels", []):  # type: ignore[attr-defined]
-        filename = wheel.get("name") or str(wheel["url"]).split("#")[0].split("?")[0].rsplit("/", 1)[-1].replace(
-            "%2B", "+"
-        ).replace("%2b", "+")
-        places = [rank[tag] for tag in parse_wheel_filename(filename)[3] if tag in rank]
-        sha256 = wheel.get("hashes", {}).get("sha256", "")
-        if not places or not sha256 or (allowed and sha256 not in allowed):
-            continue
-        found = Artifact(
-            str(package["name"]), str(package["version"]), filename, sha256, wheel["url"], wheel.get("size")
-        )
-        if best is None or min(places) < best[0]:
-            best = (min(places), found)
-    if best is None:
-        raise ResolutionFailed(
-            f"{package['name']} {package['version']} has no wheel for this server that the requirements allow. "
-            "Choose a version with a wheel, or ask an administrator to add one to the index."
-        )
-    return best[1]
-
-
-@lru_cache(maxsize=50)
-def target_facts(python: str) -> tuple[tuple[Tag, ...], tuple[tuple[str, str], ...]]:
-    """The wheel tags, best first, and the marker values of an interpreter: it is asked, with our copy of ``packaging``."""
-    library = str(Path(packaging.__file__).parent.parent)
-    done = subprocess.run(
-        [python, "-I", "-S", "-c", ASK_TAGS, library],
-        capture_output=True,
-        check=True,
-        timeout=30,
-        cwd="/",
-        env={"PATH": "/usr/bin:/bin"},
-    )
-    tags, markers = json.loads(done.stdout)
-    return tuple(Tag(*text.split("-")) for text in tags), tuple(markers.items())
-
-
 @lru_cache(maxsize=1)
 def uv_version(binary: str) -> str:
     return subprocess.run([binary, "--version"], capture_output=True, text=True, check=True, timeout=30).stdout.split()[
@@ -326,14 +292,6 @@ def clean(text: str, folder: Path) -> str:
     return " ".join(
         CREDENTIALS.sub("…@", text).replace(str(folder) + "/", "").replace("×", "").replace("╰─▶", "").split()
     )
-
-
-def explain(reason: str) -> str:
-    """The remedy for the commonest cause behind uv's reason."""
-    reason = reason[-1200:]
-    if "has no wheels" in reason or "building from source is disabled" in reason or "no usable wheels" in reason:
-        return f"{reason} The server installs wheels only: choose a version that has one for Linux."
-    return reason
 
 
 def _make_read_only(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ssl
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +12,7 @@ import httpx
 
 from pilothouse.base.ids import new_key
 from pilothouse.runtimes.contract import Artifact, IndexUnreachable, Log, RestoreFailed
+from pilothouse.runtimes.restorers.upstream import session
 
 PARALLEL = 4
 ATTEMPTS = 3
@@ -26,27 +26,27 @@ class HashMismatch(RestoreFailed):
 
 
 def fetch(artifacts: Sequence[Artifact], folder: Path, *, index: str, log: Log) -> list[Path]:
-    """The files of ``artifacts``, from ``folder`` or the network. Raises `IndexUnreachable`, `HashMismatch`."""
-    missing = [a for a in artifacts if not _path(folder, a).exists()]
+    """The files of ``artifacts``, from ``folder`` or the network. Raises `IndexUnreachable`, `HashMismatch`, `RestoreFailed`."""
+    missing = [a for a in artifacts if not path_of(folder, a).exists()]
+    if gone := [a.name for a in missing if a.source_sha256]:
+        raise RestoreFailed(
+            f"{', '.join(gone)} was built on this server and is not there any more. Deploy again to build it again."
+        )
     if missing:
         size = sum(a.size_bytes or 0 for a in missing)
         log(f"Downloading {len(missing)} packages ({size / 1024**2:.0f} MB) …")
-        with (
-            httpx.Client(
-                timeout=60, follow_redirects=True, auth=_credentials(index), verify=ssl.create_default_context()
-            ) as client,
-            ThreadPoolExecutor(PARALLEL) as pool,
-        ):
+        with session(index) as client, ThreadPoolExecutor(PARALLEL) as pool:
             list(pool.map(lambda artifact: _download(client, artifact, folder, log), missing))
-    return [_path(folder, a) for a in artifacts]
+    return [path_of(folder, a) for a in artifacts]
 
 
-def _path(folder: Path, artifact: Artifact) -> Path:
+def path_of(folder: Path, artifact: Artifact) -> Path:
+    """Where a wheel is kept."""
     return folder / artifact.sha256[:2] / artifact.sha256 / artifact.filename
 
 
 def _download(client: httpx.Client, artifact: Artifact, folder: Path, log: Log) -> None:
-    path = _path(folder, artifact)
+    path = path_of(folder, artifact)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{new_key(6)}")
     if artifact.url.startswith("file:"):
@@ -81,9 +81,3 @@ def _keep(chunks: object, artifact: Artifact, draft: Path, path: Path) -> None:
             f"{artifact.filename} is not the file that was locked (its hash differs). Nothing was installed; resolve again."
         )
     draft.rename(path)
-
-
-def _credentials(index: str) -> tuple[str, str] | None:
-    """Basic authentication for the index's own host; the client drops it at a redirect to another one."""
-    parts = urlsplit(index)
-    return (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
