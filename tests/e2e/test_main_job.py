@@ -197,11 +197,17 @@ def test_an_app_that_is_none_of_the_examples_deploys(ph: Installation, tmp_path:
         "reactor/__init__.py": "",
         "reactor/web/__init__.py": "",
         "reactor/web/site.py": "from starlette.applications import Starlette\nfrom starlette.responses import PlainTextResponse\nfrom starlette.routing import Route\n"
-        "import humanize\nservice = Starlette(routes=[Route('/heat', lambda r: PlainTextResponse(humanize.intcomma(1234567)))])\n",
-        "requirements.txt": "starlette\nhumanize>=4\n",
+        "import docopt, humanize\nservice = Starlette(routes=[Route('/heat', lambda r: PlainTextResponse(humanize.intcomma(1234567) + docopt.__version__))])\n",
+        "requirements.txt": "starlette\nhumanize>=4\ndocopt==0.6.2\n",
     }
-    done = ph.deploy("fastapi", project(tmp_path, files), "--entrypoint", "reactor.web.site:service")
-    assert ph.get(f"/content/{done.guid}/heat").text == "1,234,567"
+    folder = project(tmp_path, files)
+    done = ph.deploy("fastapi", folder, "--entrypoint", "reactor.web.site:service")
+    assert ph.get(f"/content/{done.guid}/heat").text == "1,234,5670.6.2"
+    assert "Building docopt 0.6.2 from its source" in done.output, "it has no wheel"
+    again = ph.deploy("fastapi", folder, "--entrypoint", "reactor.web.site:service", "--app-id", done.guid)
+    assert "Using the library that is there already" in again.output
+    other = ph.deploy("fastapi", folder, "--entrypoint", "reactor.web.site:service", "--new", "--title", "Another")
+    assert "Building docopt 0.6.2 from its source" in other.output, "what was built for one content is not another's"
 
 
 def test_the_other_ways_to_deploy(ph: Installation, tmp_path: Path) -> None:

@@ -148,7 +148,6 @@ def test_a_build_that_fails_says_its_own_words(place: Place) -> None:
     add_sdist(place.packages, "broken", "1.0", body="raise SystemExit('needs a Fortran compiler')")
     with pytest.raises(BuildFailed, match="exit code"):
         place.resolve("broken\n")
-    print("\n".join(place.lines))
     assert any("needs a Fortran compiler" in line for line in place.lines)
     assert all(j.ended_at is not None for j in jobs(place))
 
