@@ -30,7 +30,7 @@ PYTHON = Runtime("python", "3.11.0", Path(sys.executable), "build")
 
 
 class StandIn(MemoryLauncher):
-    """A launcher that runs a small script of ours in place of every command. ``specs`` are the jobs it really started."""
+    """A launcher that runs a small script of ours in place of every command. ``specs`` are the jobs that were new to it."""
 
     def __init__(self, script: str = LISTENS) -> None:
         super().__init__()

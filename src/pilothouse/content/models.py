@@ -35,6 +35,7 @@ class Content(Row):
 
     __tablename__ = "content"
     topic: ClassVar[str] = "content"
+    topic_key: ClassVar[str] = "id"
     id: Mapped[Id]
     guid: Mapped[str] = mapped_column(String(36), unique=True)
     stage_id: Mapped[int] = mapped_column(ForeignKey("stage.id"))
@@ -100,6 +101,7 @@ class Bundle(Row):
 
     __tablename__ = "bundle"
     topic: ClassVar[str] = "content"
+    topic_key: ClassVar[str] = "content_id"
     id: Mapped[Id]
     content_id: Mapped[int] = mapped_column(ForeignKey("content.id"), index=True)
     digest: Mapped[str] = mapped_column(String(64), index=True)
@@ -155,6 +157,7 @@ class Variable(Row):
 
     __tablename__ = "variable"
     topic: ClassVar[str] = "content"
+    topic_key: ClassVar[str] = "content_id"
     id: Mapped[Id]
     content_id: Mapped[int] = mapped_column(ForeignKey("content.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(255))
@@ -168,6 +171,7 @@ class Access(Row):
 
     __tablename__ = "access"
     topic: ClassVar[str] = "content"
+    topic_key: ClassVar[str] = "content_id"
     id: Mapped[Id]
     content_id: Mapped[int] = mapped_column(ForeignKey("content.id", ondelete="CASCADE"))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"), index=True)
@@ -185,6 +189,7 @@ class Worker(Row):
 
     __tablename__ = "worker"
     topic: ClassVar[str] = "workers"
+    topic_key: ClassVar[str] = "bundle_id"
     id: Mapped[Id]
     content_id: Mapped[int] = mapped_column(ForeignKey("content.id"), index=True)
     bundle_id: Mapped[int] = mapped_column(ForeignKey("bundle.id"))

@@ -46,7 +46,7 @@ class Database:
         self.read_engine = self._engine(pool_size, immediate=False) if self.is_sqlite else self.engine
         self._write = sessionmaker(self.engine, expire_on_commit=False)
         self._read = sessionmaker(self.read_engine, expire_on_commit=False, autoflush=False)
-        event.listen(self._write, "before_flush", note_changes)
+        event.listen(self._write, "after_flush", note_changes)
         event.listen(self._write, "do_orm_execute", note_statement)
         event.listen(self._write, "before_commit", publish_changes)
         event.listen(self._write, "after_commit", _run_hooks)

@@ -39,9 +39,12 @@ Id = Annotated[int, mapped_column(_BIG, primary_key=True, autoincrement=True)]
 
 
 class Row(DeclarativeBase):
-    """Base of every table. ``topic`` names the change topic that a write to this table touches (see ``changes.py``)."""
+    """Base of every table. ``topic`` names the change topic that a write to this table touches (see ``changes.py``),
+    ``topic_key`` the attribute that says whose row it is; empty = a write may concern everything of the topic.
+    """
 
     topic: ClassVar[str | None] = None
+    topic_key: ClassVar[str] = ""
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",

@@ -19,6 +19,7 @@ class User(Row):
 
     __tablename__ = "user"
     topic: ClassVar[str] = "identity"
+    topic_key: ClassVar[str] = "id"
     id: Mapped[Id]
     guid: Mapped[str] = mapped_column(String(36), unique=True)
     username: Mapped[str] = mapped_column(String(255))
@@ -70,6 +71,7 @@ class Membership(Row):
 
     __tablename__ = "membership"
     topic: ClassVar[str] = "identity"
+    topic_key: ClassVar[str] = "user_id"
     id: Mapped[Id]
     group_id: Mapped[int] = mapped_column(ForeignKey("group.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
@@ -81,6 +83,7 @@ class Login(Row):
 
     __tablename__ = "login"
     topic: ClassVar[str] = "identity"
+    topic_key: ClassVar[str] = "user_id"
     id: Mapped[str] = mapped_column(String(24), primary_key=True)
     secret_digest: Mapped[str] = mapped_column(String(64))
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
@@ -99,6 +102,7 @@ class ApiKey(Row):
 
     __tablename__ = "api_key"
     topic: ClassVar[str] = "identity"
+    topic_key: ClassVar[str] = "user_id"
     id: Mapped[Id]
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
     name: Mapped[str] = mapped_column(String(255))

@@ -19,6 +19,7 @@ class Job(Row):
 
     __tablename__ = "job"
     topic: ClassVar[str] = "jobs"
+    topic_key: ClassVar[str] = "id"
     id: Mapped[Id]
     key: Mapped[str] = mapped_column(String(24), unique=True)
     tag: Mapped[str] = mapped_column(String(40))

@@ -76,7 +76,8 @@ def test_a_worker_that_listens_is_ready_and_its_job_row_says_where(engines: Cont
 def test_ten_threads_start_one_job_whose_key_works(engines: ContentEngines, launcher: StandIn, worker: int) -> None:
     with ThreadPoolExecutor(10) as pool:
         assert list(pool.map(lambda _: bring_up(engines, worker), range(10))) == [None] * 10
-    assert len(launcher.specs) == 1
+    assert len(launcher.store) == 1
+    assert len({spec.env["CONNECT_API_KEY"] for spec in launcher.specs}) == 1
     with engines.database.read() as tx:
         person = principal_of_key(tx, launcher.specs[0].env["CONNECT_API_KEY"])
         assert len(tx.scalars(select(ApiKey)).all()) == 1

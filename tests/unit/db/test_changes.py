@@ -6,9 +6,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import delete, insert, text, update
+from sqlalchemy import delete, insert, select, text, update
 
 from pilothouse.db import Database, DatabaseDown, Watch, changes, touch
+from pilothouse.identity.models import ApiKey, Group, User
 from pilothouse.stages.models import Stage
 from pilothouse.tasks import enqueue
 
@@ -24,9 +25,17 @@ def watch(database: Database) -> Iterator[Watch]:
     watch.close()
 
 
+def user(number: int) -> User:
+    return User(id=number, guid=f"guid-{number}", username=f"person{number}")
+
+
 def epoch(watch: Watch) -> int:
+    return epoch_of(watch, "stages")
+
+
+def epoch_of(watch: Watch, topic: str) -> int:
     watch.wake()
-    return watch.epoch("stages")
+    return watch.epoch(topic)
 
 
 def test_a_new_changed_or_deleted_object_is_noticed(database: Database, watch: Watch) -> None:
@@ -57,8 +66,64 @@ def test_statements_on_a_mapped_class_are_noticed(database: Database, watch: Wat
 
 def test_a_topic_can_be_touched_by_hand(database: Database, watch: Watch) -> None:
     with database.write() as tx:
-        touch(tx, "stages", "other")
+        touch(tx, "stages")
+        touch(tx, "other")
     assert (epoch(watch), watch.epoch("other")) == (1, 1)
+
+
+def test_whose_rows_changed_is_known(database: Database, watch: Watch) -> None:
+    with database.write() as tx:
+        tx.add_all([user(1), user(2)])
+    start = watch.epoch("identity")
+    assert watch.changed("identity", start) == frozenset()
+    with database.write() as tx:
+        found = tx.get(User, 2)
+        assert found is not None
+        found.email = "somebody@example.com"
+    watch.wake()
+    middle = watch.epoch("identity")
+    assert watch.changed("identity", start) == {2}
+    with database.write() as tx:
+        tx.add(user(3))
+        tx.add(ApiKey(user_id=1, name="x", prefix="ph_", digest="d"))
+    watch.wake()
+    assert watch.epoch("identity") == middle + 1
+    assert (watch.changed("identity", middle), watch.changed("identity", start)) == ({1, 3}, {1, 2, 3})
+
+
+def test_what_concerns_everybody_says_so(database: Database, watch: Watch) -> None:
+    with database.write() as tx:
+        tx.add(user(1))
+    start = watch.epoch("identity")
+    for change in (
+        lambda tx: tx.add(Group(guid="g", name="chemists")),
+        lambda tx: tx.execute(update(User).values(email="x")),
+        lambda tx: touch(tx, "identity"),
+        lambda tx: tx.add_all([user(n) for n in range(2, changes.KEYS_LIMIT + 10)]),
+    ):
+        with database.write() as tx:
+            change(tx)
+        watch.wake()
+        now = watch.epoch("identity")
+        assert (now, watch.changed("identity", start)) == (start + 1, None)
+        start = now
+
+
+def test_changes_before_a_watch_began_or_long_ago_are_everything(
+    database: Database, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "KEPT", 20)
+    with database.write() as tx:
+        tx.add(user(1))
+    start = epoch_of(watch, "identity")
+    assert start == 1 and watch.changed("identity", 0) is None
+    for n in range(2, 2 + 2 * changes.PRUNE_EVERY):
+        with database.write() as tx:
+            touch(tx, "identity", n)
+    assert epoch_of(watch, "identity") == start + 2 * changes.PRUNE_EVERY
+    assert watch.changed("identity", start) is None
+    with database.read() as tx:
+        assert len(tx.scalars(select(changes.Change.id)).all()) <= 20 + changes.PRUNE_EVERY
 
 
 def test_a_transaction_counts_once(database: Database, watch: Watch) -> None:

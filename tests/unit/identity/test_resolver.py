@@ -13,7 +13,7 @@ from pilothouse.db import Database, Watch
 from pilothouse.identity import service
 from pilothouse.identity.contract import InvalidKey
 from pilothouse.identity.models import KeyUse, User
-from pilothouse.identity.service import Resolver, resolver
+from pilothouse.identity.service import Resolver
 from pilothouse.testing.clock import FrozenClock
 
 COOKIE = "ph_login_test"
@@ -146,18 +146,19 @@ def test_a_change_of_people_is_seen_at_once(database: Database, amara: User) -> 
 
 
 def test_the_memory_is_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolver, "CACHE_LIMIT", 10)
+    monkeypatch.setattr("pilothouse.db.memory.LIMIT", 10)
     found = resolver_of(database)
     for n in range(50):
         with pytest.raises(InvalidKey):
             found.resolve({"authorization": f"Key ph_{n}"})
-    assert len(found._known) <= 11
+    assert len(found._memory) <= 11
 
 
 def test_no_secret_is_kept_in_memory(database: Database, amara: User) -> None:
     key, found = add_key(database, amara), resolver_of(database)
     found.resolve({"authorization": f"Key {key}"})
-    assert key not in str(vars(found))
+    assert len(found._memory) == 1
+    assert key not in str(vars(found)) + str(vars(found._memory))
 
 
 def test_uses_are_written_apart_and_leave_caches_alone(

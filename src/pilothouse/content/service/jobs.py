@@ -7,9 +7,9 @@ from sqlalchemy import select
 from pilothouse.audit.service import record
 from pilothouse.base.access import Permission, Principal, ResourceRef, require
 from pilothouse.content.contract import JobUnknownHere
-from pilothouse.content.models import Content, Worker, WorkerState
+from pilothouse.content.models import Content, Worker
 from pilothouse.content.service.sharing import resource_of
-from pilothouse.content.service.workers import LIVE, move
+from pilothouse.content.service.workers import drain_job
 from pilothouse.db import Tx
 from pilothouse.launcher.models import Job
 
@@ -35,9 +35,7 @@ def get_job(tx: Tx, actor: Principal, content: Content, key: str) -> Job:
 def stop_job(tx: Tx, actor: Principal, content: Content, job: Job) -> None:
     """End a job now; the next request starts a new worker. An ended one is a no-op."""
     require(actor, Permission.CONTENT_UPDATE, resource_of(tx, content))
-    for worker in tx.scalars(select(Worker).where(Worker.job_id == job.id, Worker.state.in_((*LIVE, "draining")))):
-        move(worker, WorkerState.DRAINING, reason="Somebody stopped it.")
-        worker.last_used_at = None
+    drain_job(tx, job.id)
     after = {"key": job.key, "tag": job.tag}
     record(
         tx, actor, "launcher:job:stopped", ResourceRef("content", content.id), stage_id=content.stage_id, after=after

@@ -45,6 +45,7 @@ class _Known:
     guid: str
     stage_id: int
     title: str
+    owner_id: int
     owner: str
     owner_email: str
     bundle_id: int | None
@@ -86,9 +87,13 @@ class ContentRoutes:
     ) -> None:
         self._database, self._folder, self._rouse, self._public_url = database, folder, rouse, public_url
         self._init_timeout_s = init_timeout_s
-        self._contents = Memory(watch, ("content", "identity"), self._read_content, _names_of)
-        self._bundles = Memory(watch, ("content",), self._read_bundle)
-        self._workers = Memory(watch, ("workers",), self._read_worker)
+        self._contents = Memory(
+            watch, ("content", "identity"), self._read_content, sources=_sources_of, names=_names_of
+        )
+        self._bundles = Memory(
+            watch, ("content",), self._read_bundle, sources=lambda b: (("content", b.content_id),) if b else ()
+        )
+        self._workers = Memory(watch, ("workers",), self._read_worker, sources=lambda found: (("workers", found[0]),))
 
     def find(self, asked: Asked) -> Place | None:
         match = CONTENT.fullmatch(asked.path)
@@ -144,12 +149,12 @@ class ContentRoutes:
             return Broken(403, "The owner has locked it.", log_url)
         if bundle.serves_files:
             return self._file(bundle, place, log_url)
-        worker = self._workers.get(bundle.id)
+        _, worker = self._workers.get(bundle.id)
         if isinstance(worker, Worker):
             inner = "/" if bundle.strips_prefix else place.mount
             return Worker(worker.address, worker.job_key, inner, known.timeout, bundle.id)
         if isinstance(worker, Broken):
-            still = self._read_worker(bundle.id)  # the back-off is over at some moment, without any row changing
+            _, still = self._read_worker(bundle.id)  # the back-off is over at some moment, without any row changing
             return (
                 Broken(502, worker.reason, log_url) if isinstance(still, Broken) else Asleep(False, known.init_timeout)
             )
@@ -195,6 +200,7 @@ class ContentRoutes:
                 guid=row.guid,
                 stage_id=row.stage_id,
                 title=row.title or row.name,
+                owner_id=row.owner_id,
                 owner=owner.display_name if owner else "",
                 owner_email=owner.email if owner else "",
                 bundle_id=row.bundle_id,
@@ -220,9 +226,13 @@ class ContentRoutes:
         start = manifest.primary_html or "index.html"
         return _Runnable(bundle.id, content.id, bundle.digest, kind.serves_files, kind.strips_prefix, start, root)
 
-    def _read_worker(self, bundle_id: int) -> Worker | Asleep | Broken:
+    def _read_worker(self, bundle_id: int) -> tuple[int, Worker | Asleep | Broken]:
         with self._database.read() as tx:
-            return _worker(tx, bundle_id)
+            return bundle_id, _worker(tx, bundle_id)
+
+
+def _sources_of(known: _Known | None) -> tuple[tuple[str, int], ...]:
+    return (("content", known.id), ("identity", known.owner_id)) if known else ()
 
 
 def _names_of(known: _Known | None) -> tuple[Any, ...]:

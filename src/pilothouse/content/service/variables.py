@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from pilothouse.audit.service import record
 from pilothouse.base import clock
@@ -58,7 +58,7 @@ def set_variables(
             before={"value": ""}, after={"name": name, "value": "new"},
         )  # fmt: skip
     for name in gone & set(have):
-        tx.execute(delete(Variable).where(Variable.id == have[name].id))
+        tx.delete(have[name])
         record(
             tx,
             actor,
@@ -68,7 +68,7 @@ def set_variables(
             before={"name": name},
         )
     if gone or values:
-        touch(tx, "content")
+        touch(tx, "content", content.id)
         drain_all(tx, content)
     tx.flush()
     return variable_names(tx, actor, content)

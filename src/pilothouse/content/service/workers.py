@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import IntegrityError
 
 from pilothouse.base import clock
@@ -44,6 +44,17 @@ def move(worker: Worker, state: WorkerState, *, reason: str = "") -> bool:
     elif state in (WorkerState.ENDED, WorkerState.FAILED):
         worker.ended_at = clock.now()
     return True
+
+
+def held(tx: Tx, worker_id: int) -> Worker:
+    """The worker's row, kept from others until this transaction ends: who moves a worker decides on its newest state."""
+    worker = tx.get(Worker, worker_id, with_for_update=True)
+    assert worker is not None, "rows of workers are never deleted"
+    return worker
+
+
+def _held_of(tx: Tx, *which: ColumnElement[bool]) -> Sequence[Worker]:
+    return tx.scalars(select(Worker).where(*which).order_by(Worker.id).with_for_update()).all()
 
 
 def live_worker(tx: Tx, bundle_id: int) -> Worker | None:
@@ -100,25 +111,28 @@ def _failed_to_start(worker: Worker) -> bool:
 
 def drain_all(tx: Tx, content: Content, *, at_once: bool = False) -> None:
     """Let all workers of ``content`` finish their open requests and end; the next request starts new ones."""
-    for worker in tx.scalars(
-        select(Worker).where(Worker.content_id == content.id, Worker.state.in_((*LIVE, "draining")))
-    ):
+    for worker in _held_of(tx, Worker.content_id == content.id, Worker.state.in_((*LIVE, "draining"))):
         _drain(worker, at_once=at_once)
 
 
 def drain_bundle(tx: Tx, bundle_id: int, *, at_once: bool = False) -> None:
     """The same for one bundle."""
-    for worker in tx.scalars(
-        select(Worker).where(Worker.bundle_id == bundle_id, Worker.state.in_((*LIVE, "draining")))
-    ):
+    for worker in _held_of(tx, Worker.bundle_id == bundle_id, Worker.state.in_((*LIVE, "draining"))):
         _drain(worker, at_once=at_once)
 
 
 def drain_others(tx: Tx, content: Content, bundle_id: int) -> None:
     """Let the workers of all other bundles end: ``bundle_id`` has become the active one."""
     others = (Worker.content_id == content.id, Worker.bundle_id != bundle_id, Worker.state.in_(LIVE))
-    for worker in tx.scalars(select(Worker).where(*others)):
+    for worker in _held_of(tx, *others):
         _drain(worker, at_once=False)
+
+
+def drain_job(tx: Tx, job_id: int) -> None:
+    """Let the worker behind a job end now."""
+    for worker in _held_of(tx, Worker.job_id == job_id, Worker.state.in_((*LIVE, "draining"))):
+        move(worker, WorkerState.DRAINING, reason="Somebody stopped it.")
+        worker.last_used_at = None
 
 
 def _drain(worker: Worker, *, at_once: bool) -> None:

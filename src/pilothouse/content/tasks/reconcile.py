@@ -15,7 +15,7 @@ from pilothouse.base import clock
 from pilothouse.base.access import ResourceRef
 from pilothouse.base.errors import PilothouseError
 from pilothouse.content.models import Content, Worker, WorkerState
-from pilothouse.content.service.workers import LIVE, QUEUE, START, move
+from pilothouse.content.service.workers import LIVE, QUEUE, START, held, move
 from pilothouse.content.tasks.engines import ContentEngines
 from pilothouse.content.tasks.start import note_status, status_of
 from pilothouse.db import DatabaseDown
@@ -173,16 +173,14 @@ class Reconciler:
 
     def _end(self, worker: Worker, status: JobStatus | None, state: WorkerState) -> None:
         with self._engines.database.write() as tx:
-            live = tx.get(Worker, worker.id)
-            assert live is not None
+            live = held(tx, worker.id)
             move(live, state, reason=(status or GONE).reason)
             if live.job_id is not None:
                 note_status(tx, live.job_id, status or GONE)
 
     def _set(self, worker: Worker, state: WorkerState, *, reason: str = "") -> bool:
         with self._engines.database.write() as tx:
-            live = tx.get(Worker, worker.id)
-            assert live is not None
+            live = held(tx, worker.id)
             if state is WorkerState.DRAINING:
                 live.last_used_at = clock.now()
             return live.state == worker.state and move(live, state, reason=reason)

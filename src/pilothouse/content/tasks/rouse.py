@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from pilothouse.base import clock
 from pilothouse.content.models import Worker, WorkerState
-from pilothouse.content.service.workers import move
+from pilothouse.content.service.workers import held, move
 from pilothouse.content.tasks.engines import ContentEngines
 from pilothouse.launcher.contract import Signal, SignalRefused
 from pilothouse.launcher.models import Job
@@ -35,7 +35,7 @@ class Rouser:
         except SignalRefused:
             return  # it ended meanwhile; the reconciler says so, and the next request starts another
         with self._engines.database.write() as tx:
-            live = tx.get(Worker, worker.id)
-            if live is not None and live.state == WorkerState.FROZEN:
+            live = held(tx, worker.id)
+            if live.state == WorkerState.FROZEN:
                 live.last_used_at = clock.now()
                 move(live, WorkerState.READY)

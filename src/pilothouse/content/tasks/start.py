@@ -17,7 +17,7 @@ from pilothouse.content.contract import Launch, Project, StartFailed
 from pilothouse.content.models import Bundle, Content, Worker, WorkerState
 from pilothouse.content.service.manifests import kind_of, parse_manifest
 from pilothouse.content.service.variables import variable_values
-from pilothouse.content.service.workers import move
+from pilothouse.content.service.workers import held, move
 from pilothouse.content.tasks.engines import ContentEngines
 from pilothouse.db import DatabaseDown, Tx
 from pilothouse.identity.contract import Bound
@@ -82,8 +82,7 @@ def bring_up(engines: ContentEngines, worker_id: int) -> Problem | None:
 
 def _job_row(engines: ContentEngines, worker: Worker, content: Content, bundle: Bundle) -> Job:
     with engines.database.write() as tx:
-        live = tx.get(Worker, worker.id)
-        assert live is not None
+        live = held(tx, worker.id)  # the first of two makes the job's row, the other finds it
         if live.job_id is not None:
             found = tx.get(Job, live.job_id)
             assert found is not None
@@ -225,8 +224,7 @@ def _settle(engines: ContentEngines, worker_id: int, job: Job, problem: Problem 
     """Write down how it went. A job whose worker is not wanted any more is ended, so that nothing runs unseen."""
     status = status_of(engines, job) or JobStatus(job.key, JobState.LOST, reason="It was never started.")
     with engines.database.write() as tx:
-        worker = tx.get(Worker, worker_id)
-        assert worker is not None
+        worker = held(tx, worker_id)
         note_status(tx, job.id, status)
         if problem is not None:
             move(worker, WorkerState.ENDED if problem.was_stopped else WorkerState.FAILED, reason=problem.sentence)

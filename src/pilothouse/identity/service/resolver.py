@@ -7,16 +7,16 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pilothouse.base import clock
 from pilothouse.base.access import ANONYMOUS, Principal
-from pilothouse.db import Database, DatabaseDown, Watch
+from pilothouse.db import Database, Memory, Watch
 from pilothouse.identity.contract import InvalidKey
 from pilothouse.identity.service.keys import PREFIX, principal_of_key
 from pilothouse.identity.service.logins import note_use, principal_of_cookie
 
-CACHE_LIMIT = 20_000
 FRESH_S = 60
 ANONYMOUS_TOKEN = "anonymous-access"
+#: Who it is, that it is nobody, or why a key is refused.
+Found = Principal | InvalidKey | None
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,15 @@ class Credentials:
 
 
 class Resolver:
-    """Keeps what it found for as long as nothing of the topic ``identity`` changes, and for a minute at most.
+    """Keeps what it found for as long as nothing about the person changes, and for a minute at most.
 
     ``cookie`` is the name of the login cookie. Safe to call from several threads.
     """
 
     def __init__(self, database: Database, watch: Watch, *, cookie: str) -> None:
-        self._database, self._watch, self.cookie = database, watch, cookie
+        self._database, self.cookie = database, cookie
+        self._memory = Memory(watch, ("identity",), self._read, sources=_sources_of, fresh_s=FRESH_S)
         self._lock = threading.Lock()
-        self._epoch = -1
-        self._known: dict[bytes, tuple[Principal | InvalidKey | None, float]] = {}
-        self._before: dict[bytes, tuple[Principal | InvalidKey | None, float]] = {}
         self._used: set[tuple[str, str]] = set()
 
     def resolve(self, headers: Mapping[str, str]) -> Principal:
@@ -72,23 +70,8 @@ class Resolver:
                     note_use(tx, kind, ref)
 
     def _look(self, kind: str, secret: str) -> Principal | None:
-        digest, now = hashlib.sha256(f"{kind} {secret}".encode()).digest(), clock.now().timestamp()
-        epoch = self._watch.epoch("identity")
-        with self._lock:
-            if epoch != self._epoch or len(self._known) > CACHE_LIMIT:
-                self._before, self._known, self._epoch = self._known, {}, epoch
-            known = self._known.get(digest)
-        if known is None or known[1] < now - FRESH_S:
-            try:
-                known = (self._read(kind, secret), now)
-            except DatabaseDown:  # what was known before stands for a while
-                known = known or self._before.get(digest)
-                if known is None or known[1] < now - 2 * FRESH_S:
-                    raise
-            with self._lock:
-                if epoch == self._epoch:
-                    self._known[digest] = known
-        found = known[0]
+        digest = hashlib.sha256(f"{kind} {secret}".encode()).digest()
+        found = self._memory.get(digest, given=(kind, secret))
         if isinstance(found, InvalidKey):
             raise InvalidKey(str(found))
         if found is not None:
@@ -96,7 +79,8 @@ class Resolver:
                 self._used.add((kind, str(found.key) if kind == "key" else found.login or ""))
         return found
 
-    def _read(self, kind: str, secret: str) -> Principal | InvalidKey | None:
+    def _read(self, given: tuple[str, str]) -> Found:
+        kind, secret = given
         with self._database.read() as tx:
             if kind == "login":
                 return principal_of_cookie(tx, secret)
@@ -104,6 +88,10 @@ class Resolver:
                 return principal_of_key(tx, secret)
             except InvalidKey as error:
                 return InvalidKey(str(error))
+
+
+def _sources_of(found: Found) -> tuple[tuple[str, int], ...]:
+    return (("identity", found.id),) if isinstance(found, Principal) and found.id is not None else ()
 
 
 def cookie_value(header: str, name: str) -> str | None:

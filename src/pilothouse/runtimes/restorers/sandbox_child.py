@@ -4,6 +4,8 @@ Listens on a loopback port of the sandbox's own and passes every connection on t
 leads to the package index. ``{index}`` in an argument becomes that port's address.
 """
 
+from __future__ import annotations
+
 import contextlib
 import socket
 import subprocess
