@@ -99,10 +99,8 @@ def inner_model(annotation: Any) -> type[BaseModel] | None:
 
 
 def shown(value: object) -> str:
-    if value is None or value == []:
+    if value is None or value in ([], ""):
         return "–"
-    if str(value).startswith("https://"):
-        return "the public index"
     return f"`{value}`"
 
 

@@ -3,7 +3,3 @@
 ``house.py`` makes the engines, ``front.py`` is the first thing a request meets, ``control_plane.py`` runs both under
 uvicorn, ``serving.py`` writes what the supervisor runs, ``local.py`` is for commands on the server's own machine.
 """
-
-from pilothouse.app.local import local_api, verify_audit
-
-__all__ = ["local_api", "verify_audit"]

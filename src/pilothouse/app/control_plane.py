@@ -15,7 +15,8 @@ import uvicorn
 
 from pilothouse.app.dashboard import dashboard, origins
 from pilothouse.app.front import Front
-from pilothouse.app.house import House, bootstrap_secret, build
+from pilothouse.app.house import House, build
+from pilothouse.app.server import bootstrap_secret
 from pilothouse.asgi.texts import chosen_language
 from pilothouse.audit.service import seal
 from pilothouse.connect_api.application import application

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from pilothouse.app.house import bootstrap_secret, made
+from pilothouse.app.house import made
+from pilothouse.app.server import bootstrap_secret
 from pilothouse.base.errors import PilothouseError
 from pilothouse.db import Database
 from pilothouse.db.schema import check

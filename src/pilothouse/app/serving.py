@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pilothouse import __version__
-from pilothouse.app.house import bootstrap_secret, host_names
+from pilothouse.app.server import bootstrap_secret, host_names
 from pilothouse.base.errors import Conflict, Invalid
 from pilothouse.db import Database
 from pilothouse.db.schema import prepare as prepare_schema

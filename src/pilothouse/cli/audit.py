@@ -17,7 +17,7 @@ def audit() -> None:
 @commands.command()
 def verify(home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
     """Check that no event was edited, removed or reordered; exit code 1 if one was."""
-    from pilothouse.app import verify_audit
+    from pilothouse.app.local import verify_audit
     from pilothouse.settings import load
 
     report = verify_audit(load(home_or_default(home), file=config))

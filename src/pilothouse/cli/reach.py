@@ -90,7 +90,7 @@ class Reach:
             ) from error
 
     async def _local(self, method: str, path: str, body: object, params: dict[str, str]) -> httpx.Response:
-        from pilothouse.app import local_api
+        from pilothouse.app.local import local_api
 
         assert self._home is not None
         with local_api(self._home) as api:

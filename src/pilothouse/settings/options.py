@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-import pypi_simple
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, model_validator
 
 MB = 1024 * 1024
@@ -157,8 +156,8 @@ class Runtimes(Section):
     """Python interpreters to offer. Default: those found on the machine."""
     python_matching: Literal["exact", "nearest", "any"] = "nearest"
     """How the version a bundle asks for is matched with the installed ones."""
-    python_index: str = pypi_simple.PYPI_SIMPLE_ENDPOINT
-    """The package index for Python. Credentials in it are never shown."""
+    python_index: str = ""
+    """The package index for Python, as an address of the simple API. Credentials in it are never shown. Default: the Python Package Index."""
     allow_index_options: bool = False
     """Let bundles name other indexes and direct addresses in their requirements."""
     builds: bool = True

@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import uv
@@ -67,7 +67,7 @@ class NoWheel(ResolutionFailed):
 class UvOptions:
     """``libraries`` holds one folder for each library, ``cache`` downloads and uv's own cache; both belong to the server alone.
 
-    ``index`` may carry credentials; they never reach a log. Timeouts in seconds.
+    ``index`` may carry credentials; they never reach a log; empty = the Python Package Index. Timeouts in seconds.
     """
 
     libraries: Path
@@ -98,6 +98,15 @@ class UvRestorer:
             )
         )
 
+    @cached_property
+    def _index(self) -> str:
+        """The configured index, else the Python Package Index, by the constant of a library that is slow to import."""
+        if self._options.index:
+            return self._options.index
+        from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+        return PYPI_SIMPLE_ENDPOINT
+
     def resolve(self, wanted: Wanted, runtime: Runtime, log: Log, sandbox: Sandbox | None = None) -> Lock:
         text = requirements.check(wanted.requirements, allow_index_options=self._options.allow_index_options)
         missing = [
@@ -114,7 +123,7 @@ class UvRestorer:
                 ) from error
             log("Not everything has a wheel for this server: resolving and building in a sandbox …")
             kept, options = self._options.cache / "wheels", self._options
-            shop = Workshop(options.index, self._uv, kept, runtime, sandbox, log, options.timeout_s)
+            shop = Workshop(self._index, self._uv, kept, runtime, sandbox, log, options.timeout_s)
             artifacts = shop.artifacts(wish, allowed)
         log(f"Resolved {len(artifacts)} packages.")
         return Lock(tuple(sorted(artifacts, key=lambda a: a.name)))
@@ -130,7 +139,7 @@ class UvRestorer:
             if found is not None:
                 log(f"Using the library that is there already ({len(lock.artifacts)} packages).")
                 return found
-            files = wheels.fetch(lock.artifacts, self._options.cache / "wheels", index=self._options.index, log=log)
+            files = wheels.fetch(lock.artifacts, self._options.cache / "wheels", index=self._index, log=log)
             log(f"Installing {len(lock.artifacts)} packages …")
             self._build(key, lock, runtime, files)
         library = self.find(key)
@@ -175,7 +184,7 @@ class UvRestorer:
 
     def _resolve_with_uv(self, wish: Path, lock: Path, runtime: Runtime) -> None:
         only_wheels = ("--only-binary", ":all:", "--no-header", "--no-annotate")
-        where = ("--python", str(runtime.path), "--default-index", self._options.index, "--output-file", str(lock))
+        where = ("--python", str(runtime.path), "--default-index", self._index, "--output-file", str(lock))
         asked = ("pip", "compile", "--quiet", "--no-config", "--format", "pylock.toml")
         done = self._run([*asked, *only_wheels, *where, str(wish)])
         if done.returncode != 0:

@@ -1,0 +1,40 @@
+"""What the settings of the server itself mean. Imports little: `pilothouse serve` waits for it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import socket
+from urllib.parse import urlsplit
+
+from pilothouse.settings import Loaded, SettingsInvalid
+
+SECRET_BYTES = 32
+
+
+def bootstrap_secret(loaded: Loaded) -> bytes | None:
+    """The decoded secret. Raises `SettingsInvalid` for one that is no base64 or too short."""
+    given = loaded.settings.server.bootstrap_secret
+    if given is None:
+        return None
+    try:
+        secret = base64.b64decode(given.get_secret_value(), validate=True)
+    except (binascii.Error, ValueError):
+        raise SettingsInvalid(
+            "server.bootstrap_secret is not valid base64. Make one with: openssl rand -base64 32"
+        ) from None
+    if len(secret) < SECRET_BYTES:
+        raise SettingsInvalid(
+            f"server.bootstrap_secret is shorter than {SECRET_BYTES} bytes. Make one with: openssl rand -base64 32"
+        )
+    return secret
+
+
+def host_names(loaded: Loaded) -> tuple[str, ...]:
+    """Host names that requests may carry."""
+    server = loaded.settings.server
+    public = urlsplit(loaded.public_url).hostname
+    stages = [s.host for s in loaded.settings.stages if s.host]
+    own = ["localhost", "127.0.0.1", "[::1]", socket.gethostname(), server.host]
+    names = [*own, public, server.content_host, server.session_host, *server.hosts, *stages]
+    return tuple(dict.fromkeys(n.lower() for n in names if n and n != "0.0.0.0"))  # noqa: S104 - left out, not bound
