@@ -22,6 +22,9 @@ from pilothouse.identity.models import Membership, User
 from pilothouse.testing.database import all_tables
 from pilothouse.testing.postgres import PostgresServer
 
+NEWEST = schema.revisions()[-1]
+NEXT = f"{int(NEWEST) + 1:04}"
+
 
 def differences(database: Database) -> list[object]:
     with database.engine.connect() as connection, warnings.catch_warnings():
@@ -107,16 +110,17 @@ def test_a_newer_schema_is_refused_and_left_alone(database: Database) -> None:
 def test_an_older_schema_on_postgres_waits_for_the_administrator(
     postgres_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "revisions", lambda: ["0001", "0002"])
+    known = [*schema.revisions(), NEXT]
+    monkeypatch.setattr(schema, "revisions", lambda: known)
     for ask in (schema.check, schema.prepare):
         with pytest.raises(schema.SchemaOlder, match="pilothouse migrate"):
             ask(postgres_database)
 
 
-SECOND = """
+ONE_MORE = f"""
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0002", "0001"
+revision, down_revision = "{NEXT}", "{NEWEST}"
 
 
 def upgrade() -> None:
@@ -131,8 +135,52 @@ def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program with one migration more, that has to copy the table `user` on SQLite."""
     copy = tmp_path / "migrations"
     subprocess.run(["cp", "-r", str(schema.MIGRATIONS), str(copy)], check=True)
-    (copy / "versions" / "0002_users_have_nicknames.py").write_text(SECOND)
+    (copy / "versions" / f"{NEXT}_users_have_nicknames.py").write_text(ONE_MORE)
     monkeypatch.setattr(schema, "MIGRATIONS", copy)
+
+
+@pytest.fixture
+def first_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program that knows the first migration only; returns the folder of all migrations."""
+    every, copy = schema.MIGRATIONS, tmp_path / "first"
+    subprocess.run(["cp", "-r", str(every), str(copy)], check=True)
+    for later in (copy / "versions").glob("000[2-9]*"):
+        later.unlink()
+    monkeypatch.setattr(schema, "MIGRATIONS", copy)
+    return every
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_rows_of_the_first_release_are_kept(
+    request: pytest.FixtureRequest, first_release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    url = f"sqlite:///{tmp_path}/first.sqlite"
+    if kind == "postgresql":
+        server = request.getfixturevalue("postgres_server")
+        server.execute("CREATE DATABASE first_release")
+        url = server.url("first_release")
+    database = Database(url)
+    assert schema.migrate(database) == ["0001"]
+    with database.write() as tx:
+        tx.execute(
+            text(
+                "INSERT INTO stage (id, key, title, path, position, created_at) VALUES (1, 'dev', 'Dev', '/', 0, '2026-01-01')"
+            )
+        )
+        tx.execute(
+            text(
+                "INSERT INTO usage_event (kind, stream, subject_kind, subject_id, principal_id, path, status, user_agent, started_at)"
+                " VALUES ('visit', 's', 'content', 7, 3, '', 200, '', '2026-01-01')"
+            )
+        )
+    monkeypatch.setattr(schema, "MIGRATIONS", first_release)
+    assert schema.migrate(database) == schema.revisions()[1:]
+    with database.read() as tx:
+        assert tx.execute(text("SELECT key, usage FROM stage")).all() == [("dev", "named")]
+        assert tx.execute(text("SELECT principal_id, pseudonym FROM usage_event")).all() == [(3, None)]
+    database.close()
+    if kind == "postgresql":
+        server.execute("DROP DATABASE first_release")
 
 
 def with_a_member(database: Database) -> None:
@@ -152,10 +200,10 @@ def test_an_older_sqlite_file_is_copied_then_migrated_and_loses_no_row(sqlite_da
         assert tx.scalar(text("SELECT count(*) FROM membership")) == 1, "dropping the old table deleted nothing"
     with pytest.raises(IntegrityError), sqlite_database.write() as tx:
         tx.execute(text("INSERT INTO membership (group_id, user_id) VALUES (55, 55)"))
-    (copy,) = Path(str(sqlite_database.url.database)).parent.glob("*.before-0001-*")
+    (copy,) = Path(str(sqlite_database.url.database)).parent.glob(f"*.before-{NEWEST}-*")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     before = Database(f"sqlite:///{copy}")
-    assert schema.current(before) == "0001"
+    assert schema.current(before) == NEWEST
     with before.read() as tx:
         assert tx.scalar(text('SELECT site FROM "user"')) == "Oslo", (
             "the copy holds what was only in the write-ahead log"
@@ -166,7 +214,7 @@ def test_an_older_sqlite_file_is_copied_then_migrated_and_loses_no_row(sqlite_da
 @pytest.mark.usefixtures("next_release")
 def test_an_older_schema_is_migrated_on_demand(database: Database) -> None:
     with_a_member(database)
-    assert schema.migrate(database) == ["0002"]
+    assert schema.migrate(database) == [NEXT]
     with database.read() as tx:
         assert "place" in {c["name"] for c in inspect(tx.connection()).get_columns("user")}
         assert tx.scalar(text("SELECT count(*) FROM membership")) == 1
@@ -174,12 +222,12 @@ def test_an_older_schema_is_migrated_on_demand(database: Database) -> None:
 
 @pytest.mark.usefixtures("next_release")
 def test_a_migration_that_fails_changes_nothing(database: Database) -> None:
-    (file,) = (schema.MIGRATIONS / "versions").glob("0002*")
-    file.write_text(SECOND + '    op.execute("SELECT broken FROM nowhere")\n')
+    (file,) = (schema.MIGRATIONS / "versions").glob(f"{NEXT}*")
+    file.write_text(ONE_MORE + '    op.execute("SELECT broken FROM nowhere")\n')
     with_a_member(database)
     with pytest.raises(Exception, match="nowhere"):
         schema.migrate(database)
-    assert schema.current(database) == "0001"
+    assert schema.current(database) == NEWEST
     with database.read() as tx:
         assert tx.scalar(text('SELECT site FROM "user"')) == "Oslo"
 

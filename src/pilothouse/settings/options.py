@@ -209,6 +209,8 @@ class StageOption(Section):
     """URL prefix, `/` or `/KEY/`. Default: `/` for the first stage, `/KEY/` for the others."""
     host: str | None = None
     """A host name of its own."""
+    usage: Literal["named", "pseudonymous", "counts"] = "named"
+    """What statistics of use keep of a signed-in visitor: who it was, a pseudonym that changes each month, or nothing."""
 
 
 class Settings(Section):
