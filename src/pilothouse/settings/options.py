@@ -163,6 +163,10 @@ class Runtimes(Section):
     """Let bundles name other indexes and direct addresses in their requirements."""
     build_timeout: Duration = timedelta(minutes=30)
     """Restoring packages fails after this long."""
+    libraries_kept: Duration = timedelta(days=7)
+    """A library that no bundle needs is removed this long after it was last needed or restored, never within an hour."""
+    cache_limit: int = Field(20 * 1024 * MB, ge=0)
+    """Downloads and the installer's cache may take this many bytes; what was not used for longest goes first. What libraries share is not counted."""
 
 
 class Gateway(Section):
