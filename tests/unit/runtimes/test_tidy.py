@@ -179,11 +179,13 @@ def test_temporary_folders_and_halves_of_downloads_go_when_nobody_can_be_using_t
         (cache / name).mkdir()
     for name in (".old", ".new", "demo.whl"):
         (wheel / name).write_text("x")
-    for path in (cache / "tmpold", cache / "built", wheel / ".old", wheel / "demo.whl"):
+    (cache / "wheels" / ".old").write_text("x")
+    for path in (cache / "tmpold", cache / "wheels" / ".old", cache / "built", wheel / ".old", wheel / "demo.whl"):
         age(path, days=3)
     tidy.remove_leftovers(cache, older_than=timedelta(days=2))
     assert names(cache) == {"wheels", "uv", "tmpnew", "built"}
     assert names(wheel) == {".new", "demo.whl"}
+    assert names(cache / "wheels") == {"aa"}
 
 
 def wheel(cache: Path, digest: str, size: int = 1000) -> Path:

@@ -108,7 +108,7 @@ def remove_leftovers(cache: Path, *, older_than: timedelta) -> None:
     for folder in cache.glob("tmp*"):
         if _is_older(folder, older_than):
             remove(folder)
-    for draft in cache.glob("wheels/*/*/.*"):
+    for draft in (*cache.glob("wheels/.*"), *cache.glob("wheels/*/*/.*")):
         if _is_older(draft, max(older_than, DAY)):
             with suppress(OSError):
                 draft.unlink()
