@@ -31,6 +31,7 @@ from pilothouse.db import Database, Watch
 from pilothouse.db.schema import migrate
 from pilothouse.gateway.door import Door, Origins
 from pilothouse.gateway.pages import Pages, PageTexts
+from pilothouse.gateway.visitors import NAMED, Visitors
 from pilothouse.identity.models import User
 from pilothouse.identity.service import Resolver, create_key
 from pilothouse.launcher.models import Job
@@ -201,6 +202,7 @@ def serve(folder: Path) -> None:
         secret=SECRET, resolver=Resolver(database, watch, cookie="ph_login_bench"), stages=Stages(database, watch), owners=[routes],
         origins=Origins(dashboard=lambda host: "http://localhost:3939", content=lambda host: "http://localhost:3940"),
         files={}, pages=Pages(PageTexts(say, say, say, say, {}, lambda accepted: "en")),
+        visitors=Visitors(lambda stage_id: NAMED, b"k"),
     )  # fmt: skip
     uvicorn.run(
         door, uds=str(folder / "door.sock"), http="httptools", loop="uvloop", ws="none", lifespan="off",

@@ -110,7 +110,8 @@ def test_a_newer_schema_is_refused_and_left_alone(database: Database) -> None:
 def test_an_older_schema_on_postgres_waits_for_the_administrator(
     postgres_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "revisions", lambda: ["0001", NEWEST, NEXT])
+    known = [*schema.revisions(), NEXT]
+    monkeypatch.setattr(schema, "revisions", lambda: known)
     for ask in (schema.check, schema.prepare):
         with pytest.raises(schema.SchemaOlder, match="pilothouse migrate"):
             ask(postgres_database)
@@ -136,6 +137,50 @@ def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     subprocess.run(["cp", "-r", str(schema.MIGRATIONS), str(copy)], check=True)
     (copy / "versions" / f"{NEXT}_users_have_nicknames.py").write_text(ONE_MORE)
     monkeypatch.setattr(schema, "MIGRATIONS", copy)
+
+
+@pytest.fixture
+def first_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program that knows the first migration only; returns the folder of all migrations."""
+    every, copy = schema.MIGRATIONS, tmp_path / "first"
+    subprocess.run(["cp", "-r", str(every), str(copy)], check=True)
+    for later in (copy / "versions").glob("000[2-9]*"):
+        later.unlink()
+    monkeypatch.setattr(schema, "MIGRATIONS", copy)
+    return every
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_rows_of_the_first_release_are_kept(
+    request: pytest.FixtureRequest, first_release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    url = f"sqlite:///{tmp_path}/first.sqlite"
+    if kind == "postgresql":
+        server = request.getfixturevalue("postgres_server")
+        server.execute("CREATE DATABASE first_release")
+        url = server.url("first_release")
+    database = Database(url)
+    assert schema.migrate(database) == ["0001"]
+    with database.write() as tx:
+        tx.execute(
+            text(
+                "INSERT INTO stage (id, key, title, path, position, created_at) VALUES (1, 'dev', 'Dev', '/', 0, '2026-01-01')"
+            )
+        )
+        tx.execute(
+            text(
+                "INSERT INTO usage_event (kind, stream, subject_kind, subject_id, principal_id, path, status, user_agent, started_at)"
+                " VALUES ('visit', 's', 'content', 7, 3, '', 200, '', '2026-01-01')"
+            )
+        )
+    monkeypatch.setattr(schema, "MIGRATIONS", first_release)
+    assert schema.migrate(database) == schema.revisions()[1:]
+    with database.read() as tx:
+        assert tx.execute(text("SELECT key, usage FROM stage")).all() == [("dev", "named")]
+        assert tx.execute(text("SELECT principal_id, pseudonym FROM usage_event")).all() == [(3, None)]
+    database.close()
+    if kind == "postgresql":
+        server.execute("DROP DATABASE first_release")
 
 
 def with_a_member(database: Database) -> None:

@@ -30,11 +30,13 @@ from pilothouse.content.tasks.rouse import Rouser
 from pilothouse.db import DatabaseDown, Listener
 from pilothouse.db.changes import CHANNEL
 from pilothouse.db.schema import check
+from pilothouse.db.secrets import load_key
 from pilothouse.gateway.door import Door
 from pilothouse.gateway.pages import Pages, PageTexts
 from pilothouse.gateway.serving import door_secret, running_since
 from pilothouse.gateway.usage import UsageReader
 from pilothouse.gateway.usage import sweep as sweep_usage
+from pilothouse.gateway.visitors import COUNTS, Visitors
 from pilothouse.settings import Loaded
 from pilothouse.stages import sync
 from pilothouse.tasks import Queue, Recurring, Run
@@ -70,7 +72,8 @@ class ControlPlane:
     def __init__(self, house: House) -> None:
         self.house = house
         run = house.loaded.home / "run"
-        self.usage = UsageReader(house.database, house.access_log, since=partial(running_since, run))
+        self.visitors = _visitors(house)
+        self.usage = UsageReader(house.database, house.access_log, self.visitors, since=partial(running_since, run))
         self.reconciler = Reconciler(house.engines, self._activity)
         tasks = house.loaded.settings.tasks
         self.queue = Queue(
@@ -174,7 +177,18 @@ class ControlPlane:
             origins=origins(house),
             files={"apps": (house.loaded.home / "apps").resolve()},
             pages=pages,
+            visitors=self.visitors,
         )
+
+
+def _visitors(house: House) -> Visitors:
+    """Of a stage that is not in the settings, nobody is kept."""
+
+    def usage_of(stage_id: int) -> str:
+        stage = house.stages.by_id(stage_id)
+        return stage.usage if stage else COUNTS
+
+    return Visitors(usage_of, load_key(house.loaded.home / "keys" / "usage.json"))
 
 
 def _texts() -> PageTexts:

@@ -22,6 +22,7 @@ from pilothouse.gateway import headers as h
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, RouteOwner, StaticFile, Target, Worker
 from pilothouse.gateway.files import file_answer
 from pilothouse.gateway.pages import Pages, page_path
+from pilothouse.gateway.visitors import Visitors
 from pilothouse.gateway.waking import Waking, Wanted
 from pilothouse.stages import StageRef
 
@@ -99,10 +100,11 @@ class Door:
         origins: Origins,
         files: Mapping[str, Path],
         pages: Pages,
+        visitors: Visitors,
     ) -> None:
         self._secret, self._resolver, self._stages = secret, resolver, stages
         self._owners, self._origins, self._files, self._pages = owners, origins, files, pages
-        self._waking = Waking()
+        self._visitors, self._waking = visitors, Waking()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -258,8 +260,8 @@ class Door:
         ]
         if bundle_id is not None:
             fields.append((h.BUNDLE, str(bundle_id)))
-        if asking.principal.id is not None:
-            fields.append((h.PRINCIPAL, str(asking.principal.id)))
+        if asking.principal.id is not None and (told := self._visitors.told(place.stage_id, asking.principal.id)):
+            fields.append((h.PRINCIPAL, told))
         if asking.asked.is_page_load:
             fields.append((h.PAGE_LOAD, "1"))
         return fields

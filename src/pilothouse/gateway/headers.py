@@ -33,7 +33,7 @@ FILE_PATH = "x-ph-file"  # with FILE: root/path, percent-encoded (see `files.ref
 FILE_RANGE, FILE_ETAG, FILE_TYPE, FILE_CACHE = "x-ph-range", "x-ph-etag", "x-ph-ctype", "x-ph-cc"
 # … and what of it the access log keeps for usage.
 PRINCIPAL, JOB, SUBJECT, STAGE, BUNDLE, PAGE_LOAD = (
-    "x-ph-sub",
+    "x-ph-sub",  # a user id or a pseudonym, as the stage's `usage` allows (see `visitors`); left out = nobody
     "x-ph-jid",
     "x-ph-cid",  # kind:id, as "content:12"
     "x-ph-stage",

@@ -13,8 +13,9 @@ from pilothouse.db import Id, Row
 class UsageEvent(Row):
     """One line of use: ``kind`` is ``visit`` (an authorised page load), ``hit`` (a request) or ``socket`` (open to close).
 
-    ``principal_id`` is a user id and never a name; it is null for anonymous visitors and where the stage's
-    ``usage.detail`` forbids it. ``stream`` is Envoy's id of the request: a line read twice makes one row.
+    ``principal_id`` is a user id and never a name; it is null for anonymous visitors and where the stage's ``usage`` is not
+    ``named``. ``pseudonym`` stands for a person where it is ``pseudonymous``, for one stage and one month. ``stream`` is
+    Envoy's id of the request: a line read twice makes one row.
     """
 
     __tablename__ = "usage_event"
@@ -25,6 +26,7 @@ class UsageEvent(Row):
     subject_id: Mapped[int]
     stage_id: Mapped[int | None]
     principal_id: Mapped[int | None]
+    pseudonym: Mapped[str | None] = mapped_column(String(25))
     job_key: Mapped[str | None] = mapped_column(String(24))
     bundle_id: Mapped[int | None]
     path: Mapped[str] = mapped_column(String(1000), default="")

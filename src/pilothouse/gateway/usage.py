@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -23,6 +22,7 @@ from pilothouse.base import clock
 from pilothouse.db import Database, DatabaseDown, Tx
 from pilothouse.gateway.envoy.accesslog import ENDED, OPENED
 from pilothouse.gateway.models import LogOffset, UsageEvent
+from pilothouse.gateway.visitors import NUMBER, Visitors
 
 log = structlog.get_logger(__name__)
 ROUND_S = 1.0
@@ -30,7 +30,6 @@ CHUNK = 4 * 1024 * 1024
 BATCH = 500
 SWITCHED = 101
 STREAM_LIMIT, KIND_LIMIT, JOB_LIMIT = 40, 20, 24
-NUMBER = re.compile(r"[0-9]{1,18}")
 LONGEST_MS = 10**12
 
 
@@ -46,11 +45,13 @@ class UsageReader:
     """Follows the access log ``path``, also across rotation (a file is known by its inode).
 
     ``since`` tells when the oldest living Envoy was started: a socket that is older was lost with an Envoy that was killed,
-    and nobody will ever log its end.
+    and nobody will ever log its end. ``visitors`` says what may be kept of a person; it is asked once, when a row is made.
     """
 
-    def __init__(self, database: Database, path: Path, *, since: Callable[[], float | None] = lambda: None) -> None:
-        self._database, self._path, self._since = database, path, since
+    def __init__(
+        self, database: Database, path: Path, visitors: Visitors, *, since: Callable[[], float | None] = lambda: None
+    ) -> None:
+        self._database, self._path, self._visitors, self._since = database, path, visitors, since
         self._busy: dict[str, Busy] = {}
         self._lock = threading.Lock()
         self.garbage = 0
@@ -153,9 +154,23 @@ class UsageReader:
         for line in lines:
             stream = str(line["id"])
             if stream not in rows:
-                rows[stream] = UsageEvent(stream=stream)
+                rows[stream] = self._begun(stream, line)
                 tx.add(rows[stream])
             _fill(rows[stream], line)
+
+    def _begun(self, stream: str, line: dict[str, Any]) -> UsageEvent:
+        """A row that says who it was, as far as it may."""
+        visitor = self._visitors.kept(_number(line, "stage"), _text(line, "sub"), _moment(line) or clock.now())
+        path, agent = _text(line, "path"), _text(line, "agent")
+        if not visitor.is_described:
+            path, agent = path.partition("?")[0], ""  # a query may hold anything
+        return UsageEvent(
+            stream=stream,
+            principal_id=visitor.principal_id,
+            pseudonym=visitor.pseudonym,
+            path=path[:1000],
+            user_agent=agent[:400],
+        )
 
     def _close_lost(self) -> None:
         since = self._since()
@@ -196,10 +211,12 @@ def _fill(row: UsageEvent, line: dict[str, Any]) -> None:
     is_socket = line.get("kind") == OPENED or line.get("status") == SWITCHED
     row.kind = "socket" if is_socket else "visit" if line.get("page") else "hit"
     row.subject_kind, row.subject_id, row.started_at = kind, int(number), started
-    row.stage_id, row.principal_id = _number(line, "stage"), _number(line, "sub")
-    row.bundle_id, row.job_key = _number(line, "bundle"), _text(line, "jid") or None
-    row.path, row.status = _text(line, "path")[:1000], _number(line, "status") or 0
-    row.user_agent = _text(line, "agent")[:400]
+    row.stage_id, row.bundle_id, row.job_key = (
+        _number(line, "stage"),
+        _number(line, "bundle"),
+        _text(line, "jid") or None,
+    )
+    row.status = _number(line, "status") or 0
     if line.get("kind") == ENDED:
         _end(row, started + timedelta(milliseconds=int(line.get("ms") or 0)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -172,4 +172,12 @@ class Restorer(Protocol):
 
     def find(self, key: str) -> Library | None:
         """The library of this name, if it is on disk and whole."""
+        ...
+
+    def tidy(self, needed: Collection[str]) -> list[str]:
+        """Remove libraries that nobody needs, and what else takes more room than it may; returns the keys of the libraries.
+
+        ``needed`` names those that must stay. Others stay for a while after they were last needed or restored. Builds that run
+        meanwhile, in whatever process, are not disturbed and not waited for. What was removed can be restored again.
+        """
         ...

@@ -166,6 +166,10 @@ class Runtimes(Section):
     """Restoring packages, or building one, fails after this long."""
     build_size_limit: int = Field(4096 * MB, ge=16 * MB)
     """Most disk that one build may take, in bytes."""
+    libraries_kept: Duration = timedelta(days=7)
+    """A library that no bundle needs is removed this long after it was last needed or restored, never within an hour."""
+    cache_limit: int = Field(20 * 1024 * MB, ge=0)
+    """Downloads and the installer's cache may take this many bytes; what was not used for longest goes first. What libraries share is not counted."""
 
 
 class Gateway(Section):
@@ -212,6 +216,8 @@ class StageOption(Section):
     """URL prefix, `/` or `/KEY/`. Default: `/` for the first stage, `/KEY/` for the others."""
     host: str | None = None
     """A host name of its own."""
+    usage: Literal["named", "pseudonymous", "counts"] = "named"
+    """What statistics of use keep of a signed-in visitor: who it was, a pseudonym that changes each month, or nothing."""
 
 
 class Settings(Section):

@@ -21,7 +21,7 @@ class StagesInvalid(Invalid):
 
 @dataclass(frozen=True)
 class StageRef:
-    """A stage as everybody uses it. ``path`` begins and ends in ``/``."""
+    """A stage as everybody uses it. ``path`` begins and ends in ``/``; ``usage`` is what statistics keep of visitors."""
 
     id: int
     key: str
@@ -29,3 +29,4 @@ class StageRef:
     path: str
     host: str | None
     position: int
+    usage: str = "named"

@@ -26,6 +26,7 @@ class Stage(Row):
     title: Mapped[str] = mapped_column(String(TITLE_LIMIT))
     path: Mapped[str] = mapped_column(String(PATH_LIMIT))
     host: Mapped[str | None] = mapped_column(String(255))
+    usage: Mapped[str] = mapped_column(String(16), default="named", server_default="named")
     position: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = stamped()
     retired_at: Mapped[datetime | None]

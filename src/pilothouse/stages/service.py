@@ -29,13 +29,8 @@ def sync(tx: Tx, options: Sequence[StageOption]) -> None:
         if row is None:
             row = Stage(key=option.key)
             tx.add(row)
-        row.title, row.path, row.host, row.position, row.retired_at = (
-            option.title or option.key,
-            path,
-            _host(option),
-            position,
-            None,
-        )
+        row.title, row.path, row.host, row.usage = option.title or option.key, path, _host(option), option.usage
+        row.position, row.retired_at = position, None
     for row in rows.values():
         row.retired_at = row.retired_at or clock.now()
 
@@ -64,7 +59,7 @@ class Stages:
         if epoch != self._epoch:
             with self._database.read() as tx:
                 rows = tx.scalars(select(Stage).where(Stage.retired_at.is_(None)).order_by(Stage.position)).all()
-            self._all = tuple(StageRef(r.id, r.key, r.title, r.path, r.host, r.position) for r in rows)
+            self._all = tuple(StageRef(r.id, r.key, r.title, r.path, r.host, r.position, r.usage) for r in rows)
             self._epoch = epoch
         return self._all
 

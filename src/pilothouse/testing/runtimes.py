@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from pilothouse.runtimes.contract import Lock, RequirementRefused, ResolutionFailed, Restorer, Runtime, Wanted
+from pilothouse.runtimes.contract import Library, Lock, RequirementRefused, ResolutionFailed, Restorer, Runtime, Wanted
+from pilothouse.testing.clock import FrozenClock
 
 REFUSED = (
     "--index-url http://u:hunter2@x/\n",
@@ -20,7 +21,8 @@ REFUSED = (
 class RestorerSuite:
     """From requirements to a library: exact, shared, and only from the configured index.
 
-    ``requirement`` names a package that its index has, pinned; ``dependency`` another one.
+    ``requirement`` names a package that its index has, pinned; ``dependency`` another one. It must keep what nobody needs for
+    more than an hour and less than a month, by `clock.now()`.
     """
 
     requirement, dependency = "demo==1.0", "other==2.0"
@@ -76,3 +78,30 @@ class RestorerSuite:
 
     def test_an_unknown_library_is_not_there(self, restorer: Restorer) -> None:
         assert restorer.find("0" * 64) is None
+
+    def restored(self, restorer: Restorer, runtime: Runtime, text: str) -> Library:
+        return restorer.restore(self.resolve(restorer, runtime, text), runtime, lambda line: None)
+
+    def test_what_nobody_needs_goes_after_a_while_and_can_be_restored(
+        self, restorer: Restorer, runtime: Runtime, frozen_clock: FrozenClock
+    ) -> None:
+        first, other = (self.restored(restorer, runtime, text) for text in (self.requirement, self.dependency))
+        assert restorer.tidy(set()) == [], "it was restored just now"
+        frozen_clock.advance(days=31)
+        assert restorer.tidy({first.key, "f" * 64}) == [other.key]
+        assert (restorer.find(first.key), restorer.find(other.key)) == (first, None)
+        assert restorer.tidy({first.key}) == []
+        assert self.restored(restorer, runtime, self.dependency) == other
+        assert restorer.find(other.key) == other
+
+    def test_the_while_begins_anew_with_each_use(
+        self, restorer: Restorer, runtime: Runtime, frozen_clock: FrozenClock
+    ) -> None:
+        library = self.restored(restorer, runtime, self.requirement)
+        for use in (lambda: self.restored(restorer, runtime, self.requirement), lambda: restorer.tidy({library.key})):
+            frozen_clock.advance(days=31)
+            use()
+            frozen_clock.advance(minutes=30)
+            assert restorer.tidy(set()) == []
+        frozen_clock.advance(days=31)
+        assert restorer.tidy(set()) == [library.key]

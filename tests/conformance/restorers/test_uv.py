@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,32 @@ def test_two_builders_at_once_make_one_library(restorer: UvRestorer, runtime: Ru
         thread.join()
     assert len(found) == 4
     assert len(set(found)) == 1
+
+
+def test_what_was_taken_out_of_the_cache_is_fetched_again(tmp_path: Path, index: str, runtime: Runtime) -> None:
+    """Emptied again and again while libraries are built: none fails, and none lacks anything."""
+    options = UvOptions(tmp_path / "libraries", tmp_path / "cache", index, cache_limit_bytes=0)
+    builder, cleaner, is_over = UvRestorer(options), UvRestorer(options), threading.Event()
+
+    def clean() -> None:
+        while not is_over.wait(0.02):
+            cleaner.tidy(set())
+
+    def wheels() -> list[Path]:
+        return list((tmp_path / "cache" / "wheels").glob("*/*"))
+
+    thread = threading.Thread(target=clean)
+    thread.start()
+    try:
+        lock = builder.resolve(Wanted("demo\nother\n"), runtime, quiet)
+        for number in range(4):
+            library = builder.restore(lock, replace(runtime, build=str(number)), quiet)
+            assert {path.name for path in library.path.rglob("*.py") if path.stem in ("demo", "other")} == {
+                "demo.py",
+                "other.py",
+            }
+            while wheels():
+                time.sleep(0.01)
+    finally:
+        is_over.set()
+        thread.join()

@@ -16,6 +16,9 @@ from pilothouse.content.tasks.sweep import sweep
 from pilothouse.db import Database
 from pilothouse.identity.models import User
 from pilothouse.launcher.backends.memory import MemoryLauncher
+from pilothouse.launcher.models import Job
+from pilothouse.runtimes.contract import Runtime, Wanted
+from pilothouse.runtimes.restorers.memory import MemoryRestorer
 from pilothouse.stages.models import Stage
 from pilothouse.storage.contract import put
 from pilothouse.storage.stores.memory import MemoryStore
@@ -26,7 +29,8 @@ def engines(database: Database, tmp_path: Path) -> Any:
     def folder(content: Content, bundle: Bundle) -> Path:
         return tmp_path / str(bundle.id)
 
-    return SimpleNamespace(database=database, blobs=MemoryStore(), launcher=MemoryLauncher(), folder=folder)
+    parts = {"blobs": MemoryStore(), "launcher": MemoryLauncher(), "restorer": MemoryRestorer()}
+    return SimpleNamespace(database=database, folder=folder, **parts)
 
 
 @pytest.fixture
@@ -92,3 +96,44 @@ def test_deleted_content_leaves_nothing_but_its_rows(engines: Any, content_id: i
     clean(engines)
     assert list(engines.blobs.digests()) == []
     assert not engines.folder(None, SimpleNamespace(id=number)).exists()
+
+
+def with_library(engines: Any, number: int, requirement: str) -> str:
+    """Restore a library for the bundle; returns its key."""
+    runtime = Runtime("python", "3.11.2", Path("/usr/bin/python3"), "build")
+    lock = engines.restorer.resolve(Wanted(requirement), runtime, lambda line: None)
+    key = engines.restorer.restore(lock, runtime, lambda line: None).key
+    with engines.database.write() as tx:
+        tx.get(Bundle, number).library_key = key
+    return str(key)
+
+
+def test_libraries_stay_as_long_as_a_bundle_names_them_or_something_mounts_them(
+    engines: Any, content_id: int, frozen_clock: Any
+) -> None:
+    numbers = [add(engines, content_id, bytes([n])) for n in range(5)]
+    whys = ("named", "shared with a kept one", "a worker drains", "a job has not ended", "nobody")
+    wishes = ("a==1", "a==1", "b==1", "c==1", "d==1")
+    keys = [with_library(engines, n, wish) for n, wish in zip(numbers, wishes, strict=True)]
+    draining = WorkerState.DRAINING.value
+    with engines.database.write() as tx:
+        for number in numbers[1:]:
+            tx.get(Bundle, number).deleted_at = clock.now()
+        tx.add(Worker(content_id=content_id, bundle_id=numbers[2], state=draining))
+        tx.add(Job(key="j1", tag="run", bundle_id=numbers[3], state="running"))
+        tx.add(Job(key="j2", tag="run", bundle_id=numbers[4], state="finished", ended_at=clock.now()))
+    frozen_clock.advance(days=30)
+    clean(engines)
+    there = [engines.restorer.find(key) is not None for key in keys]
+    assert dict(zip(whys, there, strict=True)) == dict(zip(whys, (True, True, True, True, False), strict=True))
+
+
+def test_libraries_of_deleted_content_go(engines: Any, content_id: int, frozen_clock: Any) -> None:
+    key = with_library(engines, add(engines, content_id, b"x"), "a==1")
+    with engines.database.write() as tx:
+        tx.get(Content, content_id).deleted_at = clock.now()
+    clean(engines)
+    assert engines.restorer.find(key) is not None, "deleted just now: the same lock may be deployed again"
+    frozen_clock.advance(days=30)
+    clean(engines)
+    assert engines.restorer.find(key) is None

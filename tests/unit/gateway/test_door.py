@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from pilothouse.db import DatabaseDown
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, StaticFile, Target, Timeout, Worker
 from pilothouse.gateway.door import Door, Origins
 from pilothouse.gateway.pages import Pages, PageTexts
+from pilothouse.gateway.visitors import Visitors
 from pilothouse.stages import StageRef
 
 MOUNT = "/content/x/"
@@ -103,12 +105,14 @@ class Stand:
         self.owner, self.resolver = Owner(), Resolver()
         say = lambda *words: " ".join(words).encode()  # noqa: E731
         self.pages = Pages(PageTexts(say, say, say, say, {"content-type": "text/html"}, lambda accepted: "en"))
+        self.usage = {1: "named", 2: "named"}
         self.origins = Origins(dashboard=lambda host: "http://d", content=lambda host: "http://c")
 
     def ask(self, path: str = MOUNT, headers: Mapping[str, str] | None = None, **changes: Any) -> Answered:
         door = Door(
             secret="s3", resolver=self.resolver, stages=OneStage(), owners=[self.owner], origins=self.origins,
             files={"apps": Path("/home/apps")}, pages=self.pages,
+            visitors=Visitors(self.usage.__getitem__, b"key"),
         )  # fmt: skip
         given = {"host": "h:1", "x-ph-door": "s3", "x-ph-listener": "content", **(headers or {})}
         return asyncio.run(call(door, "/__authz" + path, given, **changes))
@@ -171,6 +175,16 @@ def test_a_worker_is_told_with_identity_addresses_and_what_usage_needs(stand: St
 def test_nobody_has_no_identity(stand: Stand) -> None:
     stand.resolver.principal = ANONYMOUS
     assert not {"x-ph-idn", "x-ph-sub", "x-ph-page"} & set(stand.ask().headers)
+
+
+@pytest.mark.parametrize(("usage", "told"), [("pseudonymous", r"p[0-9a-f]{24}"), ("counts", "")])
+def test_envoy_never_hears_the_id_where_statistics_may_not_keep_it(stand: Stand, usage: str, told: str) -> None:
+    stand.usage[2] = usage
+    fields = stand.ask("/prod/content/x/", BROWSER).headers
+    assert re.fullmatch(told, fields.get("x-ph-sub", ""))
+    assert json.loads(fields["x-ph-idn"])["user"] == "älice", "the app itself still learns who it is"
+    assert (fields["x-ph-cid"], fields["x-ph-page"]) == ("content:7", "1"), "it is counted"
+    assert stand.ask(MOUNT).headers["x-ph-sub"] == "3", "another stage has its own word"
 
 
 def test_the_content_of_another_stage_keeps_its_prefix(stand: Stand) -> None:

@@ -15,8 +15,10 @@ from pilothouse.gateway.envoy.accesslog import ENDED, FIELDS, OPENED
 from pilothouse.gateway.models import UsageEvent
 from pilothouse.gateway.serving import running_since
 from pilothouse.gateway.usage import UsageReader, sweep
+from pilothouse.gateway.visitors import Visitors
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+NAMED = Visitors(lambda stage_id: "named", b"key")
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def reader(sqlite_database: Database, log: Path) -> UsageReader:
-    return UsageReader(sqlite_database, log)
+    return UsageReader(sqlite_database, log, NAMED)
 
 
 def line(**changes: Any) -> str:
@@ -94,7 +96,7 @@ def test_a_line_is_counted_once_however_often_it_is_read(
     write(log, line(), line())
     reader.once()
     reader.once()
-    assert UsageReader(sqlite_database, log).once() == 0
+    assert UsageReader(sqlite_database, log, NAMED).once() == 0
     assert len(rows(sqlite_database)) == 1
 
 
@@ -141,15 +143,15 @@ def test_rows_and_how_far_the_log_was_read_are_committed_together(
 ) -> None:
     """As if we were killed between the two: the first round writes rows and then can't note how far it came."""
     write(log, line(id="a-1"), line(id="a-2", kind=OPENED, status=101))
-    reader = UsageReader(database, log)
+    reader = UsageReader(database, log, NAMED)
     with monkeypatch.context() as broken:
         broken.setattr(Session, "merge", lambda *_: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             reader.once()
     assert rows(database) == []
-    assert UsageReader(database, log).once() == 2
+    assert UsageReader(database, log, NAMED).once() == 2
     write(log, line(id="a-2", status=101, ms=5000))
-    assert UsageReader(database, log).once() == 1
+    assert UsageReader(database, log, NAMED).once() == 1
     assert [(row.stream, row.kind, row.duration_ms) for row in rows(database)] == [
         ("a-1", "visit", 250),
         ("a-2", "socket", 5000),
@@ -178,7 +180,7 @@ def test_bytes_that_are_no_text_and_control_characters_stop_nothing(
 
 def test_what_a_client_sends_breaks_no_database(database: Database, log: Path) -> None:
     write(log, line(agent="a\x00b\ud800" * 500, path="/\x00" * 3000, status=None, ms=None), line(id="a-2"))
-    assert UsageReader(database, log).once() == 2
+    assert UsageReader(database, log, NAMED).once() == 2
     assert [row.stream for row in rows(database)] == ["a-1", "a-2"]
 
 
@@ -220,7 +222,7 @@ def test_a_job_nobody_used_is_not_busy(reader: UsageReader) -> None:
 def test_open_sockets_are_remembered_over_a_restart(reader: UsageReader, sqlite_database: Database, log: Path) -> None:
     write(log, line(kind=OPENED, status=101))
     reader.once()
-    again = UsageReader(sqlite_database, log)
+    again = UsageReader(sqlite_database, log, NAMED)
     again.start()
     try:
         assert len(again.busy("job1").sockets) == 1
@@ -232,7 +234,7 @@ def test_sockets_of_an_envoy_that_was_killed_are_closed_when_the_next_one_runs(
     sqlite_database: Database, log: Path
 ) -> None:
     started: list[float | None] = [NOON.timestamp() - 60]
-    reader = UsageReader(sqlite_database, log, since=lambda: started[0])
+    reader = UsageReader(sqlite_database, log, NAMED, since=lambda: started[0])
     write(log, line(id="old", kind=OPENED, status=101))
     reader.once()
     assert len(reader.busy("job1").sockets) == 1
@@ -270,3 +272,29 @@ def test_the_oldest_living_envoy_is_found_in_the_supervisors_record(tmp_path: Pa
     assert running_since(tmp_path) == 10.0
     file.write_text(json.dumps({"envoy": None, "leaving": []}))
     assert running_since(tmp_path) is None
+
+
+def test_rows_keep_of_a_person_what_their_stage_allows(database: Database, log: Path) -> None:
+    words = {1: "named", 2: "pseudonymous", 3: "counts"}
+    path = "/content/x/?mail=amara"
+    write(log, *(line(id=f"a-{stage}-{n}", stage=str(stage), path=path) for stage in words for n in (1, 2)))
+    UsageReader(database, log, Visitors(words.__getitem__, b"key")).once()
+    named, pseudonymous, counts = ([row for row in rows(database) if row.stage_id == stage] for stage in words)
+    assert {(row.principal_id, row.pseudonym, row.user_agent, row.path) for row in named} == {(3, None, "Tester", path)}
+    (kept,) = {(row.principal_id, row.pseudonym, row.user_agent) for row in pseudonymous}
+    assert (kept[0], kept[2]) == (None, "")
+    assert kept[1] is not None
+    assert {(row.principal_id, row.pseudonym, row.user_agent) for row in counts} == {(None, None, "")}
+    assert {(row.kind, row.path, row.status, row.duration_ms) for row in counts} == {("visit", "/content/x/", 200, 250)}
+
+
+def test_a_change_of_the_word_is_for_rows_to_come(sqlite_database: Database, log: Path) -> None:
+    words = {1: "named"}
+    reader = UsageReader(sqlite_database, log, Visitors(words.__getitem__, b"key"))
+    write(log, line(id="old"), line(id="open", kind=OPENED, status=101))
+    reader.once()
+    words[1] = "counts"
+    write(log, line(id="new"), line(id="open", status=101, ms=5000))
+    reader.once()
+    kept = {row.stream: (row.principal_id, row.duration_ms) for row in rows(sqlite_database)}
+    assert kept == {"old": (3, 250), "open": (3, 5000), "new": (None, 250)}

@@ -115,6 +115,8 @@ def test_entries_need_keys_of_their_own(tmp_path: Path) -> None:
     assert "stages must have at least one entry and no key twice" in refused(tmp_path)
     write(tmp_path, "[[stages]]\nkey = 'Dev stage'\n")
     assert "Option stages.0.key" in refused(tmp_path)
+    write(tmp_path, "[[stages]]\nkey = 'dev'\nusage = 'anonymous'\n")
+    assert "Option stages.0.usage" in refused(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -162,3 +162,9 @@ def test_stages_that_do_not_fit_together_are_refused_in_words(
     with pytest.raises(StagesInvalid, match=sentence):
         write_stages(sqlite_database, *options)
     assert keys(some_stages(sqlite_database)) == ["dev", "prod"]
+
+
+def test_a_stage_says_what_usage_keeps_and_a_change_arrives(database: Database) -> None:
+    for first, second in (("named", "counts"), ("pseudonymous", "named")):
+        stages = some_stages(database, option("dev", usage=first), option("prod", usage=second))
+        assert [(s.key, s.usage) for s in stages.all()] == [("dev", first), ("prod", second)]

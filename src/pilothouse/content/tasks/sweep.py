@@ -1,4 +1,4 @@
-"""What content leaves behind and nobody needs: old bundles, their folders and bytes, and folders of ended jobs."""
+"""What content leaves behind and nobody needs: old bundles, their folders, bytes and libraries, and folders of ended jobs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pilothouse.content.service.workers import LIVE
 from pilothouse.content.tasks.engines import ContentEngines
 from pilothouse.db import Tx
 from pilothouse.launcher.contract import FINAL
+from pilothouse.launcher.models import Job
 
 GRACE = timedelta(hours=1)
 
@@ -26,6 +27,7 @@ def sweep(engines: ContentEngines, *, bundles_kept: int, jobs_kept: timedelta) -
         shutil.rmtree(folder, ignore_errors=True)
     for digest in _needless_blobs(engines):
         engines.blobs.delete(digest)
+    engines.restorer.tidy(_needed_libraries(engines))
     forget = getattr(engines.launcher, "forget", None)  # an ability beyond the contract
     if forget is None:
         return
@@ -69,3 +71,17 @@ def _needless_blobs(engines: ContentEngines) -> list[str]:
         )
         dropped = select(Bundle.digest).where(Bundle.digest.not_in(needed)).distinct()
         return [digest for digest in tx.scalars(dropped) if engines.blobs.exists(digest)]
+
+
+def _needed_libraries(engines: ContentEngines) -> set[str]:
+    """Libraries of bundles that are not deleted, and those that something mounts which has not ended yet.
+
+    A deploy that restores one meanwhile is not among them; the restorer leaves alone what was just restored.
+    """
+    kept = Bundle.deleted_at.is_(None) & Content.deleted_at.is_(None)
+    working = select(Worker.bundle_id).where(Worker.state.in_((*LIVE, WorkerState.DRAINING.value)))
+    running = select(Job.bundle_id).where(Job.ended_at.is_(None), Job.bundle_id.is_not(None))
+    named = select(Bundle.library_key).join(Content, Content.id == Bundle.content_id)
+    with engines.database.read() as tx:
+        keys = tx.scalars(named.where(kept | Bundle.id.in_(working) | Bundle.id.in_(running)).distinct())
+        return {key for key in keys if key}

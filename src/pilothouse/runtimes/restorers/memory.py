@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from pilothouse.base import clock
 from pilothouse.runtimes import requirements
 from pilothouse.runtimes.contract import Artifact, Library, Lock, Log, ResolutionFailed, Runtime, Sandbox, Wanted
 
 
 class MemoryRestorer:
-    def __init__(self, libraries: Path | None = None) -> None:
+    def __init__(self, libraries: Path | None = None, *, kept: timedelta = timedelta(days=7)) -> None:
         self._libraries: dict[str, Library] = {}
-        self._root = libraries or Path("/nonexistent")
+        self._used: dict[str, datetime] = {}
+        self._root, self._kept = libraries or Path("/nonexistent"), kept
 
     def resolve(self, wanted: Wanted, runtime: Runtime, log: Log, sandbox: Sandbox | None = None) -> Lock:
         text = requirements.check(wanted.requirements, allow_index_options=False)
@@ -38,6 +42,7 @@ class MemoryRestorer:
 
     def restore(self, lock: Lock, runtime: Runtime, log: Log) -> Library:
         key = self.key(lock, runtime)
+        self._used[key] = clock.now()
         library = Library(key, self._root / key, runtime.path)
         return self._libraries.setdefault(key, library)
 
@@ -47,3 +52,10 @@ class MemoryRestorer:
 
     def find(self, key: str) -> Library | None:
         return self._libraries.get(key)
+
+    def tidy(self, needed: Collection[str]) -> list[str]:
+        self._used |= {key: clock.now() for key in needed if key in self._libraries}
+        removed = [key for key, used_at in self._used.items() if used_at < clock.now() - self._kept]
+        for key in removed:
+            del self._libraries[key], self._used[key]
+        return removed

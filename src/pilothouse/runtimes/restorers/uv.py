@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import platform
 import re
-import shutil
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -36,7 +34,7 @@ from pilothouse.runtimes.contract import (
     Sandbox,
     Wanted,
 )
-from pilothouse.runtimes.restorers import choice, wheels
+from pilothouse.runtimes.restorers import choice, tidy, wheels
 from pilothouse.runtimes.restorers.sdists import Workshop
 from pilothouse.settings.options import Runtimes as RuntimesOptions
 
@@ -75,6 +73,8 @@ class UvOptions:
     index: str
     allow_index_options: bool = False
     timeout_s: float = 1800
+    libraries_kept: timedelta = timedelta(days=7)
+    cache_limit_bytes: int = 20 * 1024**3
 
 
 class UvRestorer:
@@ -95,6 +95,8 @@ class UvRestorer:
                 index=options.python_index,
                 allow_index_options=options.allow_index_options,
                 timeout_s=options.build_timeout.total_seconds(),
+                libraries_kept=options.libraries_kept,
+                cache_limit_bytes=options.cache_limit,
             )
         )
 
@@ -134,14 +136,16 @@ class UvRestorer:
 
     def restore(self, lock: Lock, runtime: Runtime, log: Log) -> Library:
         key = self.key(lock, runtime)
-        with self._building(key):
+        with tidy.building(self._options.libraries, key):
             found = self.find(key)
             if found is not None:
+                tidy.touch(found.path)
                 log(f"Using the library that is there already ({len(lock.artifacts)} packages).")
                 return found
-            files = wheels.fetch(lock.artifacts, self._options.cache / "wheels", index=self._index, log=log)
-            log(f"Installing {len(lock.artifacts)} packages …")
-            self._build(key, lock, runtime, files)
+            with tidy.using(self._options.cache):
+                files = wheels.fetch(lock.artifacts, self._options.cache / "wheels", index=self._index, log=log)
+                log(f"Installing {len(lock.artifacts)} packages …")
+                self._build(key, lock, runtime, files)
         library = self.find(key)
         assert library is not None
         return library
@@ -159,10 +163,18 @@ class UvRestorer:
 
     def find(self, key: str) -> Library | None:
         path = self._options.libraries / key
-        if not (path / MARK).exists():
+        try:
+            prefix = json.loads((path / MARK).read_text())["prefix"]
+        except FileNotFoundError:
             return None
-        mounts = (str(path), *([prefix] if (prefix := json.loads((path / MARK).read_text())["prefix"]) else []))
-        return Library(key, path, path / "bin" / "python", mounts)
+        return Library(key, path, path / "bin" / "python", (str(path), *([prefix] if prefix else [])))
+
+    def tidy(self, needed: Collection[str]) -> list[str]:
+        options = self._options
+        removed = tidy.remove_libraries(options.libraries, needed, kept=options.libraries_kept)
+        tidy.remove_leftovers(options.cache, older_than=tidy.DAY + 2 * timedelta(seconds=options.timeout_s))
+        tidy.shrink(options.cache, limit_bytes=options.cache_limit_bytes)
+        return removed
 
     def _wheels(self, wish: str, allowed: Mapping[str, set[str]], runtime: Runtime) -> list[Artifact]:
         """Wheels only, so that no code of anybody runs here. Raises `NoWheel`, `ResolutionFailed`, `IndexUnreachable`."""
@@ -238,22 +250,8 @@ class UvRestorer:
                 self._checked([*command, "-r", str(exact)])
         (draft / MARK).write_text(json.dumps({"format": 1, "prefix": runtime.prefix, **lock.document()}))
         _make_read_only(draft)
+        tidy.touch(draft)
         draft.rename(self._options.libraries / key)
-
-    @contextmanager
-    def _building(self, key: str) -> Iterator[None]:
-        """One builder at a time for each library; what a killed one left behind goes."""
-        with (self._options.libraries / f".{key}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            for leftover in self._options.libraries.glob(f".{key}.[a-z0-9]*"):
-                if leftover.is_dir():
-                    shutil.rmtree(leftover, ignore_errors=True)
-            try:
-                yield
-            finally:
-                for leftover in self._options.libraries.glob(f".{key}.[a-z0-9]*"):
-                    if leftover.is_dir():
-                        shutil.rmtree(leftover, ignore_errors=True)
 
     def _checked(self, command: list[str]) -> None:
         done = self._run(command)
@@ -274,15 +272,16 @@ class UvRestorer:
             "NO_COLOR": "1",
         }
         try:
-            return subprocess.run(
-                [self._uv, *command],
-                env=env,
-                capture_output=True,
-                text=True,
-                timeout=self._options.timeout_s,
-                check=False,
-                cwd=self._options.cache,
-            )
+            with tidy.using(self._options.cache):
+                return subprocess.run(
+                    [self._uv, *command],
+                    env=env,
+                    capture_output=True,
+                    text=True,
+                    timeout=self._options.timeout_s,
+                    check=False,
+                    cwd=self._options.cache,
+                )
         except subprocess.TimeoutExpired as error:
             raise RestoreFailed(
                 f"uv did not finish within {self._options.timeout_s:.0f} seconds. Try again; the index may be slow."
