@@ -140,7 +140,7 @@ def _question(guid: str, key: str) -> bytes:
         "authorization": f"Key {key}", "accept": "*/*", "cookie": "_xsrf=2|5d0b3d0a|8c1f; theme=dark",
         "user-agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", "referer": "http://localhost:3940/",
         "sec-fetch-mode": "cors", "sec-fetch-site": "same-origin", "sec-fetch-dest": "empty",
-        "x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "content-length": "0",
+        "x-forwarded-proto": "http", "content-length": "0",
     }  # fmt: skip
     lines = [f"GET /__authz/content/{guid}/data.json?page=2 HTTP/1.1", *(f"{k}: {v}" for k, v in fields.items())]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()

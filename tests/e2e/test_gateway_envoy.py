@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import shutil
@@ -12,7 +13,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.factories.gateway import MOUNT, Heard, Reply, Stand, app_at, ask, handshake, running
+from tests.factories.gateway import MOUNT, Headers, Heard, Reply, Stand, app_at, ask, handshake, running
+
+from pilothouse.gateway.envoy.clients import BURST_S
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 IDENTITY = '{"user":"alice","groups":["g1"]}'
@@ -101,6 +104,7 @@ SPOOFS = [
     "X-Auth-Token",
     "Proxy",
     "Remote-User",
+    "X-Request-Id",
 ]
 
 
@@ -112,7 +116,7 @@ def test_a_spoofed_header_never_reaches_an_app(stand: Stand, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["x-ph-door", "X-Ph-Listener", "x_ph_door", "x.ph.client", "X-Forwarded-For", "X-Real-IP"]
+    "name", ["x-ph-door", "X-Ph-Listener", "x_ph_door", "x.ph.client", "X-Forwarded-For", "X-Real-IP", "X-Request-Id"]
 )
 def test_a_spoofed_header_never_reaches_the_door_or_the_control_plane(stand: Stand, name: str) -> None:
     ask(stand.content, MOUNT, {name: "evil"})
@@ -304,7 +308,7 @@ def test_a_refusal_of_the_door_reaches_the_client_as_it_is(stand: Stand) -> None
     assert "x-secret" not in answer.headers
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 304])
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 304])
 def test_statuses_of_the_door_pass(stand: Stand, status: int) -> None:
     stand.door = lambda heard: (status, {"ETag": '"1"'}, b"" if status == 304 else b"why")
     answer = ask(stand.content, MOUNT, BROWSER)
@@ -424,7 +428,7 @@ def test_an_app_that_breaks_off_is_502_and_never_asked_twice(stand: Stand) -> No
     assert len(stand.app.heard) == 1
 
 
-@pytest.mark.parametrize("status", [404, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [404, 429, 500, 502, 503, 504])
 def test_error_pages_of_an_app_pass_untouched(stand: Stand, status: int) -> None:
     stand.send_to_app()
     stand.app.reply = lambda heard: (status, {"Content-Type": "text/plain"}, b"my own words")
@@ -617,3 +621,197 @@ def test_classes_of_timeouts_act() -> None:
             with connection:
                 assert first.startswith(b"HTTP/1.1 101")
                 assert connection.recv(10) == b""
+
+
+PROXY, OTHER_PROXY, STRANGER = "127.0.0.2", "127.0.7.7", "127.0.0.9"
+
+
+@pytest.fixture(scope="module")
+def _behind() -> Iterator[Stand]:
+    with running(trusted_proxies=(f"{PROXY}/32", "127.0.7.0/24", "10.0.0.0/8")) as stand:
+        yield stand
+
+
+@pytest.fixture
+def behind(_behind: Stand) -> Stand:
+    """A gateway behind two proxies on loopback; everything of 10.0.0.0/8 is a proxy too."""
+    _behind.reset()
+    _behind.send_to_app()
+    return _behind
+
+
+def _told(stand: Stand, headers: Headers, source: str) -> tuple[str, ...]:
+    """The client and the scheme as the door, the control plane and the app are told; the same for all of them."""
+    seen = dict(ask(stand.content, MOUNT, headers, source=source).json()["headers"])
+    ask(stand.dashboard, "/__api__/x", headers, source=source)
+    told = {
+        (*(heard.values("x-ph-client")), *heard.values("x-forwarded-proto"))
+        for heard in (stand.asked[-1], stand.reached[-1])
+    }
+    return told.pop() if told == {(seen["x-forwarded-for"], seen["x-forwarded-proto"])} else ("they differ", str(told))
+
+
+def test_a_stranger_can_not_say_where_a_request_came_from(behind: Stand) -> None:
+    forged = {"X-Forwarded-For": "9.9.9.9", "X-Forwarded-Proto": "https", "X-Real-IP": "9.9.9.9"}
+    assert _told(behind, forged, STRANGER) == (STRANGER, "http")
+    assert _told(behind, {"X-Forwarded-For": f"9.9.9.9, {PROXY}"}, STRANGER) == (STRANGER, "http")
+    assert "9.9.9.9" not in str(behind.asked + behind.reached + behind.app.heard)
+
+
+@pytest.mark.parametrize(
+    ("stated", "client"),
+    [
+        ("9.9.9.9", "9.9.9.9"),
+        ("8.8.8.8, 9.9.9.9", "9.9.9.9"),
+        ("9.9.9.9, 10.1.2.3", "9.9.9.9"),
+        (f"8.8.8.8, 9.9.9.9, {OTHER_PROXY}, 10.1.2.3", "9.9.9.9"),
+        ("rubbish, 9.9.9.9", "9.9.9.9"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("9.9.9.9, rubbish", PROXY),
+        ("rubbish", PROXY),
+        ("9.9.9.9:1234", PROXY),
+        ("", PROXY),
+    ],
+)
+def test_of_what_a_trusted_proxy_says_the_rightmost_stranger_counts(behind: Stand, stated: str, client: str) -> None:
+    assert _told(behind, {"X-Forwarded-For": stated, "X-Forwarded-Proto": "https"}, PROXY) == (client, "https")
+
+
+def test_a_clients_own_copy_of_the_header_stands_to_the_left(behind: Stand) -> None:
+    assert _told(behind, [("X-Forwarded-For", "8.8.8.8"), ("X-Forwarded-For", "9.9.9.9")], PROXY)[0] == "9.9.9.9"
+
+
+def test_a_trusted_proxy_that_says_nothing_is_the_client_itself(behind: Stand) -> None:
+    assert _told(behind, {}, OTHER_PROXY) == (OTHER_PROXY, "http")
+
+
+def test_the_log_has_the_client_and_not_the_proxy(behind: Stand) -> None:
+    ask(behind.content, f"{MOUNT}by-proxy", {"X-Forwarded-For": "9.9.9.9"}, source=PROXY)
+    assert behind.log(lambda row: "by-proxy" in (row["path"] or ""))["client"] == "9.9.9.9"
+
+
+@pytest.mark.parametrize("name", [*SPOOFS, "X-Forwarded-Fo", "X-Forwarded-Form", "X-Forwarded-Port", "X-Forwarded-"])
+def test_a_trusted_proxy_passes_nothing_else_on(behind: Stand, name: str) -> None:
+    ask(behind.content, MOUNT, [(name, "evil"), (name, "evil")], source=PROXY)
+    assert "evil" not in str(behind.app.heard[0].headers)
+
+
+def test_nobody_chooses_the_id_that_a_request_is_counted_by(behind: Stand) -> None:
+    chosen = "a1b2c3d4-aaaa-4bbb-8ccc-ddddeeeeffff"
+    for source in (STRANGER, PROXY):
+        ask(behind.content, f"{MOUNT}my-id-{source}", {"X-Request-Id": chosen}, source=source)
+        row = behind.log(lambda row, source=source: f"my-id-{source}" in (row["path"] or ""))
+        assert len(row["id"]) == len(chosen)
+        assert row["id"] != chosen
+
+
+def test_a_private_address_is_no_more_believed_than_others(stand: Stand) -> None:
+    ask(stand.dashboard, "/__api__/x")
+    assert stand.reached[0].values("x-envoy-internal") == []
+
+
+def test_proxies_are_known_by_their_ipv4_address_on_a_port_of_both_kinds() -> None:
+    if not socket.has_ipv6:
+        pytest.skip("NOT EXERCISED: no IPv6 on this machine")
+    with running(bind="::", trusted_proxies=(f"{PROXY}/32",)) as stand:
+        stand.send_to_app()
+        assert _told(stand, {"X-Forwarded-For": "9.9.9.9"}, PROXY)[0] == "9.9.9.9"
+        assert _told(stand, {"X-Forwarded-For": "9.9.9.9"}, STRANGER)[0] == STRANGER
+
+
+LIMIT = 2 * BURST_S
+
+
+def never_refilled(document: dict[str, Any]) -> None:
+    """What a client has used up it does not get back, however slow the test is."""
+    for listener in document["static_resources"]["listeners"]:
+        for chain in listener["filter_chains"]:
+            options = chain["filters"][0]["typed_config"]["http_filters"][0]["typed_config"]
+            for bucket in (options["token_bucket"], options["descriptors"][0]["token_bucket"]):
+                bucket["fill_interval"] = "86400s"
+
+
+@pytest.fixture(scope="module")
+def _limited() -> Iterator[Stand]:
+    with running(never_refilled, trusted_proxies=(f"{PROXY}/32",), requests_per_second=2) as stand:
+        yield stand
+
+
+@pytest.fixture
+def limited(_limited: Stand) -> Stand:
+    """Each address may send `LIMIT` requests to each port, and never another one; each test takes addresses of its own."""
+    _limited.reset()
+    _limited.send_to_app()
+    return _limited
+
+
+def test_an_address_over_its_limit_is_told_to_wait_and_others_get_in(limited: Stand) -> None:
+    statuses = [ask(limited.content, MOUNT, source="127.1.0.1").status for _ in range(LIMIT)]
+    assert statuses == [200] * LIMIT
+    program = ask(limited.content, MOUNT, source="127.1.0.1")
+    page = ask(limited.content, MOUNT, BROWSER, source="127.1.0.1")
+    assert program.status == page.status == 429
+    assert program.one("retry-after") == page.one("retry-after") == str(BURST_S)
+    assert set(program.json()) == {"code", "error", "payload"}
+    assert program.json()["error"].startswith("Too many requests from your address. Wait 5 seconds")
+    assert page.one("content-type") == "text/html; charset=utf-8"
+    assert b"Too many requests from your address" in page.body
+    assert ask(limited.content, MOUNT, source="127.1.0.2").status == 200
+    assert len(limited.asked) == len(limited.app.heard) == LIMIT + 1
+
+
+def test_the_api_is_limited_before_anybody_is_asked_and_credentials_buy_nothing(limited: Stand) -> None:
+    headers = [{"Authorization": f"Key {number}", "Cookie": f"ph_login_x={number}"} for number in range(LIMIT + 3)]
+    statuses = [ask(limited.dashboard, "/__api__/x", one, source="127.2.0.1").status for one in headers]
+    assert statuses == [200] * LIMIT + [429] * 3
+    assert len(limited.reached) == LIMIT
+
+
+def test_a_stranger_does_not_escape_the_limit_by_stating_other_addresses(limited: Stand) -> None:
+    forged = [{"X-Forwarded-For": f"9.9.9.{number}"} for number in range(LIMIT + 1)]
+    assert [ask(limited.content, MOUNT, one, source="127.3.0.1").status for one in forged][-1] == 429
+
+
+def test_behind_a_trusted_proxy_the_client_is_limited_and_not_the_proxy(limited: Stand) -> None:
+    def status(client: str) -> int:
+        return ask(limited.content, MOUNT, {"X-Forwarded-For": f"8.8.8.8, {client}"}, source=PROXY).status
+
+    assert [status("9.1.0.1") for _ in range(LIMIT + 1)] == [200] * LIMIT + [429]
+    assert status("9.1.0.2") == 200
+
+
+def test_a_network_of_ipv6_that_one_machine_commands_counts_as_one_client(limited: Stand) -> None:
+    def status(client: str) -> int:
+        return ask(limited.content, MOUNT, {"X-Forwarded-For": client}, source=PROXY).status
+
+    assert [status(f"2001:db8:1:1::{number}") for number in range(LIMIT + 1)][-1] == 429
+    assert status("2001:db8:1:2::1") == 200
+
+
+def test_a_websocket_counts_once_however_much_it_says(limited: Stand) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(LIMIT):
+            connection, first = handshake(limited.content, MOUNT, source="127.4.0.1")
+            stack.enter_context(connection)
+            assert first.startswith(b"HTTP/1.1 101")
+            for _ in range(LIMIT):
+                connection.sendall(b"hello")
+                assert connection.recv(100) == b"hello"
+        refused, first = handshake(limited.content, MOUNT, source="127.4.0.1")
+        refused.close()
+        assert first.startswith(b"HTTP/1.1 429")
+
+
+def test_each_port_counts_for_itself(limited: Stand) -> None:
+    assert [ask(limited.content, MOUNT, source="127.5.0.1").status for _ in range(LIMIT + 1)][-1] == 429
+    assert ask(limited.session, MOUNT, source="127.5.0.1").status == 200
+
+
+def test_who_waits_gets_in_again() -> None:
+    with running(requests_per_second=1) as stand:
+        stand.send_to_app()
+        assert any(ask(stand.content, MOUNT).status == 429 for _ in range(1000))
+        deadline = time.monotonic() + 20
+        while (status := ask(stand.content, MOUNT).status) == 429 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert status == 200

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ import pytest
 
 from pilothouse.gateway.envoy import EnvoyPlan, Listener, Origin, Site, config, dashboard
 from pilothouse.gateway.envoy.binary import BinaryMissing, find
+from pilothouse.settings import Settings
 
 MOUNT = "/content/aaaaaaaa-0000-4000-8000-000000000001/"
 HOSTS = ("localhost", "127.0.0.1", "pilot.example")
@@ -242,10 +243,17 @@ Headers = dict[str, str] | list[tuple[str, str]]
 
 
 def ask(
-    port: int, path: str, headers: Headers | None = None, *, method: str = "GET", body: bytes = b"", timeout: float = 15
+    port: int,
+    path: str,
+    headers: Headers | None = None,
+    *,
+    method: str = "GET",
+    body: bytes = b"",
+    timeout: float = 15,
+    source: str = "127.0.0.1",
 ) -> Answer:
-    """One request on a connection of its own, with exactly these headers (and ``Host: localhost:PORT`` unless given)."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    """One request on a connection of its own, from ``source``, with exactly these headers (and ``Host: localhost:PORT`` unless given)."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout, source_address=(source, 0))
     try:
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         pairs = list(headers.items()) if isinstance(headers, dict) else list(headers or [])
@@ -265,13 +273,15 @@ def ask(
         connection.close()
 
 
-def handshake(port: int, path: str, headers: Headers | None = None) -> tuple[socket.socket, bytes]:
+def handshake(
+    port: int, path: str, headers: Headers | None = None, *, source: str = "127.0.0.1"
+) -> tuple[socket.socket, bytes]:
     """Ask for a WebSocket; the open connection and the first bytes of the answer."""
     pairs = list(headers.items()) if isinstance(headers, dict) else list(headers or [])
     lines = [f"GET {path} HTTP/1.1", f"Host: localhost:{port}", "Connection: Upgrade", "Upgrade: websocket"]
     lines += ["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]
     lines += [f"{name}: {value}" for name, value in pairs]
-    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0))
     connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
     first = b""
     while b"\r\n\r\n" not in first:
@@ -283,8 +293,11 @@ def handshake(port: int, path: str, headers: Headers | None = None) -> tuple[soc
 
 
 @contextlib.contextmanager
-def running(change: Callable[[dict[str, Any]], None] = lambda document: None) -> Iterator[Stand]:
-    """Envoy with our configuration, changed by ``change`` (shorter timeouts), and its two stand-ins."""
+def running(change: Callable[[dict[str, Any]], None] = lambda document: None, **plans: Any) -> Iterator[Stand]:
+    """Envoy with our configuration, changed by ``change`` (shorter timeouts), and its two stand-ins. ``plans`` are fields of the plan.
+
+    The limit for one client is on, and the clients of a test are all one, so that the whole chain is what is tested.
+    """
     binary = envoy_or_skip()
     run = Path(tempfile.mkdtemp(prefix="ph-gw-", dir="/tmp"))
     (run / "apps").mkdir()
@@ -306,7 +319,9 @@ def running(change: Callable[[dict[str, Any]], None] = lambda document: None) ->
             access_log=run / "access.log",
             files={"apps": run / "apps"},
             stage_paths=("/", "/prod/"),
+            requests_per_second=Settings().gateway.requests_per_second,
         )
+        plan = replace(plan, **plans)
         stand = Stand(plan, *ports, app=app, app_address=address)
         stack.enter_context(serving(_Unix(str(plan.control_plane_socket), Script(stand.front).handler())))
         stand.process = stack.enter_context(_envoy(binary, plan, change))

@@ -111,4 +111,10 @@ def _settings(loaded: Loaded) -> Iterator[Finding]:
             "origins",
             "People reach this server without TLS. Put it behind a TLS proxy and set server.public_url.",
         )
+    if loaded.public_url.startswith("https:") and not loaded.settings.gateway.trusted_proxies:
+        yield Finding(
+            "weak",
+            "origins",
+            "All visitors count as one address. Name the TLS proxy in gateway.trusted_proxies.",
+        )
     yield Finding("good", "settings", f"valid; read from {loaded.file or 'defaults'}")

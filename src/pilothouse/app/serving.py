@@ -103,7 +103,7 @@ def _refuse_if_running(loaded: Loaded) -> None:
 
 def envoy_plan(loaded: Loaded) -> EnvoyPlan:
     """Three ports, one for each origin; with names of their own, those too (SECURITY 1)."""
-    server, hosts = loaded.settings.server, host_names(loaded)
+    server, gateway, hosts = loaded.settings.server, loaded.settings.gateway, host_names(loaded)
     sessions = (server.session_host,) if server.session_host else hosts
     contents = (server.content_host,) if server.content_host else hosts
     return EnvoyPlan(
@@ -119,6 +119,8 @@ def envoy_plan(loaded: Loaded) -> EnvoyPlan:
         files={"apps": (loaded.home / "apps").resolve()},
         stage_paths=stage_paths(loaded.settings.stages),
         door_timeout_s=loaded.settings.content.init_timeout.total_seconds() + DOOR_MARGIN_S,
+        trusted_proxies=tuple(gateway.trusted_proxies),
+        requests_per_second=gateway.requests_per_second,
     )
 
 

@@ -15,7 +15,7 @@ PAGE_PREFIX = "/__page__"
 # What Envoy states about each request; a client's own copies are dropped before anything looks.
 SECRET = "x-ph-door"
 ORIGIN = "x-ph-listener"  # dashboard | content | session
-CLIENT = "x-ph-client"  # the ip address of the peer
+CLIENT = "x-ph-client"  # the ip address of the peer, or the one that a trusted proxy named
 FROM_GATEWAY = (SECRET, ORIGIN, CLIENT)
 
 # What the door answers with status 200. All of it stays inside Envoy, as metadata.
@@ -70,6 +70,7 @@ RESERVED = (
     "x-rewrite-url",
     "x-original-uri",
     "proxy",
+    "x-request-id",  # Envoy makes a new one; the access log and usage rows know a request by it
 )
 RESERVED_PREFIXES = ("x-forwarded-", "x-ph-", "x-envoy-")
 
@@ -101,7 +102,6 @@ DOOR_SEES = (
     "if-none-match",
     "if-range",
     "range",
-    "x-forwarded-for",
     "x-forwarded-proto",
 )
 

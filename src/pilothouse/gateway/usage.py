@@ -55,6 +55,7 @@ class UsageReader:
         self._busy: dict[str, Busy] = {}
         self._lock = threading.Lock()
         self.garbage = 0
+        self._warned: set[str] = set()
         self._stopping, self._thread = threading.Event(), threading.Thread(target=self._loop, name="usage", daemon=True)
 
     def start(self) -> None:
@@ -102,13 +103,21 @@ class UsageReader:
             stream.seek(offset)
             data = stream.read(CHUNK)
         whole = data[: data.rfind(b"\n") + 1]
-        if not whole:
-            return 0
-        lines = list(self._parsed(whole))
+        if not whole and len(data) < CHUNK:
+            return 0  # half a line at most: its end is still to come
+        lines = list(self._parsed(whole)) if whole else self._skipped(file, name)
         with self._database.write() as tx:
             self._keep(tx, lines)
-            tx.merge(LogOffset(name=name, offset=offset + len(whole)))
+            tx.merge(LogOffset(name=name, offset=offset + len(whole or data)))
         return len(lines)
+
+    def _skipped(self, file: Path, name: str) -> list[dict[str, Any]]:
+        """No line is as long as this. What is left of it before the next newline will be no line either."""
+        self.garbage += 1
+        if name not in self._warned:
+            self._warned.add(name)
+            log.warning("a stretch of the access log holds no lines and is skipped", file=str(file))
+        return []
 
     def _offset(self, name: str) -> int:
         with self._database.read() as tx:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +33,29 @@ Duration = Annotated[
     Field(ge=timedelta(0)),
     PlainSerializer(lambda value: value.total_seconds()),
 ]
+
+
+def _network(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        network = ipaddress.ip_network(value.strip(), strict=False)
+        address = ipaddress.ip_address(value.strip().partition("/")[0])
+    except ValueError:
+        raise ValueError("it must be an address or a network, such as 10.1.2.3 or 10.1.0.0/16") from None
+    if "%" in value:
+        raise ValueError("it must be an address or a network, without the name of an interface")
+    if network.prefixlen == 0:
+        raise ValueError("this network holds every address there is; name the proxies only")
+    if "/" in value and network.network_address != address:
+        raise ValueError("the address has bits behind its mask; write the network's first address, such as 10.1.0.0/16")
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        raise ValueError("an IPv4 address must be written as such, not inside an IPv6 address")
+    return str(network)
+
+
+#: An IP network in its usual form; a single address is a network of one.
+Network = Annotated[str, BeforeValidator(_network)]
 
 
 class Server(Section):
@@ -181,6 +205,13 @@ class Gateway(Section):
     """Checksum of the binary at `envoy_path`."""
     concurrency: int = Field(1, ge=1, le=256)
     """Worker threads of the gateway."""
+    trusted_proxies: list[Network] = []
+    """Addresses or networks of the proxies in front of this server. What they say in `X-Forwarded-For` and `X-Forwarded-Proto` counts:
+    the client is the rightmost address that is none of theirs. From anybody else both are ignored."""
+    requests_per_second: int = Field(500, ge=0, le=1_000_000)
+    """Requests that one client address may make on each port, and five times as many at once after a pause; more get status 429. 0: no limit.
+    All requests count, since made-up credentials must not buy more, and loopback counts too, since a proxy there carries strangers. The
+    default is meant for an office of hundreds behind one address. A network of IPv6 (/64) is one client."""
     usage_kept: Duration = timedelta(days=90)
     """Raw usage rows are kept this long."""
 

@@ -12,6 +12,7 @@ import pytest
 from pilothouse.gateway import headers
 from pilothouse.gateway.envoy import EnvoyPlan, Listener, Origin, Site, config, dashboard
 from pilothouse.gateway.envoy.accesslog import FIELDS
+from pilothouse.gateway.envoy.clients import BURST_S, FROM_PROXIES, names_except
 from pilothouse.gateway.envoy.config import pools, script
 from pilothouse.gateway.envoy.plan import AddressInvalid
 from pilothouse.gateway.envoy.replies import FAILURES, page, sentence
@@ -194,3 +195,63 @@ def test_a_name_instead_of_an_address_is_refused_with_the_setting_to_change() ->
 def test_an_address_for_all_of_ipv6_takes_ipv4_too(one_site: EnvoyPlan) -> None:
     (first, _) = config(replace(one_site, bind="::"))["static_resources"]["listeners"]
     assert first["address"]["socket_address"]["ipv4_compat"] is True
+
+
+def chains(plan: EnvoyPlan) -> list[dict[str, Any]]:
+    listener = config(plan)["static_resources"]["listeners"][0]
+    return list(listener["filter_chains"])
+
+
+def test_without_trusted_proxies_nobody_may_say_where_a_request_came_from(one_site: EnvoyPlan) -> None:
+    (only,) = chains(one_site)
+    assert "filter_chain_match" not in only
+    assert manager(one_site)["use_remote_address"] is True
+    assert "original_ip_detection_extensions" not in manager(one_site)
+
+
+def test_trusted_proxies_get_a_chain_of_their_own_and_others_the_same_as_ever(one_site: EnvoyPlan) -> None:
+    (before,) = chains(one_site)
+    proxied, direct = chains(replace(one_site, trusted_proxies=("10.0.0.0/8", "::1/128")))
+    assert direct == before
+    networks = [{"address_prefix": "10.0.0.0", "prefix_len": 8}, {"address_prefix": "::1", "prefix_len": 128}]
+    assert proxied["filter_chain_match"] == {"direct_source_prefix_ranges": networks}
+    options = proxied["filters"][0]["typed_config"]
+    (reader,) = options["original_ip_detection_extensions"]
+    assert options["use_remote_address"] is False
+    assert reader["typed_config"]["xff_trusted_cidrs"] == {"cidrs": networks}
+    assert {key for key in options if options[key] != manager(one_site).get(key)} == {
+        "use_remote_address",
+        "original_ip_detection_extensions",
+        "early_header_mutation_extensions",
+    }
+
+
+@pytest.mark.parametrize("name", ["for", "proto"])
+def test_a_trusted_proxy_may_say_two_things(name: str) -> None:
+    assert not re.fullmatch(names_except(FROM_PROXIES), name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "f", "fo", "fort", "fox", "p", "prot", "protox", "prefix", "host", "user", "for-x", "x", "server"]
+)
+def test_and_nothing_else(name: str) -> None:
+    assert re.fullmatch(names_except(FROM_PROXIES), name)
+
+
+def test_nobody_counts_as_internal(one_site: EnvoyPlan) -> None:
+    assert manager(one_site)["internal_address_config"]["cidr_ranges"]
+
+
+def test_the_limit_comes_before_everything_and_is_off_at_zero(one_site: EnvoyPlan) -> None:
+    limited = replace(one_site, requests_per_second=7)
+    assert names(limited)[0].endswith("local_ratelimit")
+    assert names(limited)[1:] == names(one_site)
+    options = manager(limited)["http_filters"][0]["typed_config"]
+    (descriptor,) = options["descriptors"]
+    assert descriptor["token_bucket"] == {
+        "max_tokens": 7 * BURST_S,
+        "tokens_per_fill": 7,
+        "fill_interval": "1s",
+    }
+    assert "value" not in descriptor["entries"][0]
+    assert options["always_consume_default_token_bucket"] is False

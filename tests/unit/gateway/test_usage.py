@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from pilothouse.base import clock
 from pilothouse.db import Database
 from pilothouse.gateway.envoy.accesslog import ENDED, FIELDS, OPENED
 from pilothouse.gateway.models import UsageEvent
 from pilothouse.gateway.serving import running_since
-from pilothouse.gateway.usage import UsageReader, sweep
+from pilothouse.gateway.usage import CHUNK, UsageReader, sweep
 from pilothouse.gateway.visitors import Visitors
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -255,6 +257,33 @@ def test_many_lines_make_few_statements(reader: UsageReader, sqlite_database: Da
     write(log, *(line(id=f"s-{number}") for number in range(2000, 4000)))
     assert reader.once() == 2000
     assert len(rows(sqlite_database)) == 4000
+
+
+def test_garbage_longer_than_any_line_is_skipped_with_one_warning(
+    reader: UsageReader, sqlite_database: Database, log: Path
+) -> None:
+    """As a power cut leaves it: a hole of zeros where lines were to be."""
+    write(log, line(id="before"))
+    with log.open("ab") as file:
+        file.truncate(file.tell() + 3 * CHUNK + 5)
+        file.seek(0, os.SEEK_END)
+        file.write(b"\n")
+    write(log, line(id="after"))
+    with capture_logs() as logged:
+        counts = [reader.once() for _ in range(5)]
+    assert sum(counts) == 2
+    assert [row.stream for row in rows(sqlite_database)] == ["after", "before"]
+    assert [entry["log_level"] for entry in logged] == ["warning"]
+
+
+def test_garbage_that_is_still_growing_is_skipped_too(
+    reader: UsageReader, sqlite_database: Database, log: Path
+) -> None:
+    log.write_bytes(b"x" * (CHUNK + 1))
+    assert [reader.once(), reader.once()] == [0, 0]
+    write(log, "x" * 10, "\n", line(id="after"))
+    reader.once()
+    assert [row.stream for row in rows(sqlite_database)] == ["after"]
 
 
 def test_old_rows_are_swept(reader: UsageReader, sqlite_database: Database, log: Path, frozen_clock: Any) -> None:

@@ -139,7 +139,7 @@ print(tidy.remove_libraries(folder, set(), kept=timedelta(days=7)))
 def test_read_only_folders_go_also_for_a_server_that_is_not_root(tmp_path: Path, libraries: Path) -> None:
     library(libraries, A, days=30)
     for outer in tmp_path.parents[:-1]:
-        if outer.stat().st_uid == os.geteuid() and outer.name.startswith("pytest"):
+        if outer.stat().st_uid == os.geteuid() and "pytest" in str(outer):
             outer.chmod(outer.stat().st_mode | 0o011)
     done = subprocess.run([sys.executable, "-c", TIDY, str(libraries)], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == str([A])

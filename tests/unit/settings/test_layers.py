@@ -232,3 +232,11 @@ def test_secrets_never_show_in_errors_or_in_print(tmp_path: Path) -> None:
 
 def test_flat_names_every_leaf() -> None:
     assert dict(flat({"a": {"b": 1, "c": {"d": [2]}}, "e": None})) == {"a.b": 1, "a.c.d": [2], "e": None}
+
+
+def test_a_wrong_entry_of_a_list_is_named_by_its_place_and_never_shown(tmp_path: Path) -> None:
+    write(tmp_path, '[gateway]\ntrusted_proxies = ["10.0.0.0/8", "10.0.0.1/8"]\n')
+    sentence = refused(tmp_path)
+    assert "Option gateway.trusted_proxies.1 in " in sentence
+    assert "bits behind its mask" in sentence
+    assert "10.0.0.1/8" not in sentence

@@ -7,7 +7,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from pilothouse.settings import Settings
 from pilothouse.settings.layers import SECTIONS
-from pilothouse.settings.options import LoadGroup, StageOption
+from pilothouse.settings.options import Gateway, LoadGroup, StageOption
 
 MODELS: list[type[BaseModel]] = [*SECTIONS.values(), LoadGroup, StageOption]
 
@@ -40,3 +40,35 @@ def test_settings_can_not_be_changed_after_they_were_read() -> None:
 
 def test_settings_survive_a_round_trip() -> None:
     assert Settings.model_validate_json(Settings().model_dump_json()) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        (" 192.0.2.7 ", "192.0.2.7/32"),
+        ("2001:DB8::/32", "2001:db8::/32"),
+        ("::1", "::1/128"),
+    ],
+)
+def test_a_trusted_proxy_is_an_address_or_a_network(given: str, kept: str) -> None:
+    assert Gateway(trusted_proxies=[given]).trusted_proxies == [kept]
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ("proxy.example", "address or a network"),
+        ("10.0.0.0/33", "address or a network"),
+        ("10.0.0.1,10.0.0.2", "address or a network"),
+        ("", "address or a network"),
+        ("fe80::1%eth0", "address or a network"),
+        ("10.0.0.1/8", "bits behind its mask"),
+        ("0.0.0.0/0", "every address"),
+        ("::/0", "every address"),
+        ("::ffff:10.0.0.1", "written as such"),
+    ],
+)
+def test_a_wrong_trusted_proxy_is_refused_with_what_to_write(given: str, why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        Gateway(trusted_proxies=["10.0.0.0/8", given])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pilothouse.gateway import headers
+from pilothouse.gateway.envoy.clients import CLIENT_ADDRESS
 
 AUTHZ = "envoy.filters.http.ext_authz"
 
@@ -34,7 +35,7 @@ FIELDS = {
     "in": "%BYTES_RECEIVED%",
     "out": "%BYTES_SENT%",
     "upstream": "%UPSTREAM_HOST%",
-    "client": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",
+    "client": CLIENT_ADDRESS,
     "agent": "%REQ(USER-AGENT):400%",
     "to": _said(headers.TO),
     "sub": _said(headers.PRINCIPAL),

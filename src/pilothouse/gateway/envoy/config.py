@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pilothouse.gateway import headers
-from pilothouse.gateway.envoy import blocks
+from pilothouse.gateway.envoy import blocks, clients
 from pilothouse.gateway.envoy.accesslog import access_log
 from pilothouse.gateway.envoy.blocks import AUTHZ, HEADERS, Json, exactly, extension
 from pilothouse.gateway.envoy.plan import EnvoyPlan, Listener
@@ -22,6 +22,8 @@ JOB_IDLE = "3s"
 STREAM_LIFE = "28800s"
 #: Shorter than the control plane keeps a silent connection: else it might close one just as we use it.
 CONTROL_PLANE_IDLE = "60s"
+#: An empty list would mean all private networks, whose clients Envoy then believes more. No peer has this address.
+NOBODY_IS_INTERNAL: Json = {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]}
 #: The paths of many stages make one long expression; Envoy's own limit is meant for expressions from outside.
 REGEX_LIMIT = "re2.max_program_size.error_level"
 
@@ -50,18 +52,27 @@ def _listener(plan: EnvoyPlan, listener: Listener) -> Json:
         "name": f"port-{listener.port}",
         "address": {"socket_address": address},
         "per_connection_buffer_limit_bytes": 1024 * 1024,
-        "filter_chains": [{"filters": [_connection(plan, listener)]}],
+        "filter_chains": _filter_chains(plan, listener),
     }
 
 
-def _connection(plan: EnvoyPlan, listener: Listener) -> Json:
+def _filter_chains(plan: EnvoyPlan, listener: Listener) -> list[Json]:
+    """The first is for trusted proxies, if there are any; the last one for everybody else."""
+    direct = {"filters": [_connection(plan, listener)]}
+    if not plan.trusted_proxies:
+        return [direct]
+    match = clients.from_proxies(plan)
+    return [{"filter_chain_match": match, "filters": [_connection(plan, listener, proxied=True)]}, direct]
+
+
+def _connection(plan: EnvoyPlan, listener: Listener, *, proxied: bool = False) -> Json:
     return extension(
         "http",
         "filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix=listener.sites[0].origin.value,
         server_name="pilothouse",
-        use_remote_address=True,
-        internal_address_config={"cidr_ranges": []},
+        **clients.detection(plan, proxied=proxied),
+        internal_address_config=NOBODY_IS_INTERNAL,
         normalize_path=True,
         merge_slashes=True,
         path_with_escaped_slashes_action="KEEP_UNCHANGED" if listener.keeps_slashes else "REJECT_REQUEST",
@@ -75,7 +86,6 @@ def _connection(plan: EnvoyPlan, listener: Listener) -> Json:
         request_headers_timeout="10s",
         stream_idle_timeout="300s",
         upgrade_configs=[{"upgrade_type": "websocket"}],
-        early_header_mutation_extensions=[_early_drop()],
         access_log=access_log(plan.access_log),
         access_log_options={"flush_log_on_tunnel_successfully_established": True},
         local_reply_config=local_replies(),
@@ -83,6 +93,7 @@ def _connection(plan: EnvoyPlan, listener: Listener) -> Json:
         route_config={
             "name": f"port-{listener.port}",
             "ignore_port_in_host_matching": True,
+            "request_headers_to_add": [clients.client_header()],
             "virtual_hosts": [*_sites(plan, listener), unknown_host()],
         },
     )
@@ -109,16 +120,6 @@ def _sites(plan: EnvoyPlan, listener: Listener) -> list[Json]:
     ]
 
 
-def _early_drop() -> Json:
-    """Runs before Envoy writes its own X-Forwarded-…; a name with any character beyond a-z, 0-9 and "-" might be folded into a reserved one."""
-    mutations = blocks.drop(headers.RESERVED, headers.RESERVED_PREFIXES)
-    mutations.append(
-        {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": "[^:].*[^a-z0-9-].*|[^a-z0-9:-].*"}}}}
-    )
-    name = "envoy.http.early_header_mutation.header_mutation"
-    return extension(name, "http.early_header_mutation.header_mutation.v3.HeaderMutation", mutations=mutations)
-
-
 def _chain(plan: EnvoyPlan) -> list[Json]:
     file_server: dict[str, Any] = {
         "manager_config": {"thread_pool": {"thread_count": 2}},
@@ -132,6 +133,7 @@ def _chain(plan: EnvoyPlan) -> list[Json]:
         extension("envoy.filters.http.file_server", "filters.http.file_server.v3.FileServerConfig", **file_server)
     ]
     return [
+        *clients.rate_limit(plan),
         _lua("gate", script("gate")),
         _door(plan),
         _lua("door", script("door").replace("@POOLS@", pools(plan))),

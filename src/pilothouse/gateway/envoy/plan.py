@@ -82,7 +82,9 @@ class EnvoyPlan:
     ``run`` holds the sockets (``cp.sock``, Envoy's admin socket). ``files`` names the only folders that files are sent
     from. ``pools`` are the networks in which jobs listen; Envoy dials nothing else. ``door_secret`` proves to the
     control plane that a request came through Envoy. ``stage_paths`` begin and end in ``/``. ``door_timeout_s`` must be
-    longer than any worker may take to start, because the door waits for it. Raises `AddressInvalid`.
+    longer than any worker may take to start, because the door waits for it. ``trusted_proxies`` are networks whose word
+    on the client's address counts. ``requests_per_second`` is what one client may ask for on each port, 0 for as much as
+    it likes. Raises `AddressInvalid`.
     """
 
     run: Path
@@ -95,6 +97,8 @@ class EnvoyPlan:
     pools: tuple[str, ...] = ("127.64.0.0/10",)
     max_connections: int = 10_000
     door_timeout_s: float = 120.0
+    trusted_proxies: tuple[str, ...] = ()
+    requests_per_second: int = 0
 
     def __post_init__(self) -> None:
         try:

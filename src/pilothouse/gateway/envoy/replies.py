@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pilothouse.gateway.envoy.blocks import Json, put, said
+from pilothouse.gateway.envoy.clients import BURST_S
 from pilothouse.gateway.headers import TO
 
 #: The publishing protocol's code for "unavailable", so that its clients print the sentence.
 CODE = 103
+
+#: Matches no path, so that with it only requests pass on which the gate has left no note yet.
+SEEN_BY_GATE: Json = {"filter": "ph", "path": [{"key": "asked"}], "value": {"string_match": {"exact": "nothing"}}}
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <meta name="robots" content="noindex">{refresh}<title>{title}</title><style>
@@ -27,13 +31,17 @@ h1{{font-size:1.4rem;line-height:1.25}}p{{margin:.5rem 0}}small{{opacity:.65}}</
 
 @dataclass(frozen=True)
 class Failure:
-    """A kind of failure: Envoy's ``flags``, whether it is an app's, and what the client gets. ``retry_s``: the page reloads."""
+    """A kind of failure: Envoy's ``flags``, whether it is an app's, and what the client gets. ``retry_s``: the page reloads.
+
+    ``is_first``: it happened before anything else looked at the request, so it can be nobody else's answer.
+    """
 
     flags: tuple[str, ...]
     status: int
     title: str
     sentence: str
     is_app: bool = True
+    is_first: bool = False
     only_status: int | None = None
     retry_s: int | None = None
 
@@ -56,6 +64,16 @@ FAILURES = (
         504,
         "This app took too long",
         "It did not answer within its time limit. Ask the person who published it to raise the limit, or ask it for less at once.",
+    ),
+    Failure(
+        (),  # the filter sets its flag only after it has answered
+        429,
+        "Too many requests from your address",
+        f"Wait {BURST_S} seconds and try again. If many people share this address, ask the administrator to raise gateway.requests_per_second.",
+        is_app=False,
+        is_first=True,
+        only_status=429,
+        retry_s=BURST_S,
     ),
     Failure(
         ("UAEX",),
@@ -83,7 +101,11 @@ def local_replies() -> Json:
 
 
 def _mapper(failure: Failure, *, as_html: bool) -> Json:
-    filters: list[Json] = [{"response_flag_filter": {"flags": list(failure.flags)}}]
+    filters: list[Json] = []
+    if failure.flags:
+        filters.append({"response_flag_filter": {"flags": list(failure.flags)}})
+    if failure.is_first:
+        filters.append({"metadata_filter": {"matcher": SEEN_BY_GATE, "match_if_key_not_found": True}})
     if failure.is_app:
         filters.append({"metadata_filter": {"matcher": said(TO, prefix="app"), "match_if_key_not_found": False}})
     if failure.only_status:

@@ -10,6 +10,7 @@ import re
 
 from pilothouse.gateway import headers
 from pilothouse.gateway.envoy.blocks import Json, drop, header_changes, put, said, what_was_said, without_door
+from pilothouse.gateway.envoy.clients import CLIENT_ADDRESS
 from pilothouse.gateway.envoy.plan import EnvoyPlan, Site
 
 CONTROL_PLANE, APPS = "control-plane", "apps"
@@ -60,7 +61,7 @@ def gateway_headers(plan: EnvoyPlan, origin: str) -> list[Json]:
     return [
         put(headers.SECRET, plan.door_secret),
         put(headers.ORIGIN, origin),
-        put(headers.CLIENT, "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"),
+        put(headers.CLIENT, CLIENT_ADDRESS),
     ]
 
 

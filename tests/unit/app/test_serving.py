@@ -1,0 +1,21 @@
+"""What the settings say is what the gateway is planned with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pilothouse.app.serving import envoy_plan
+from pilothouse.settings import load
+
+
+def test_the_gateway_trusts_nobody_and_limits_everybody_unless_told_otherwise(tmp_path: Path) -> None:
+    plan = envoy_plan(load(tmp_path, variables={}))
+    assert (plan.trusted_proxies, plan.requests_per_second) == ((), 500)
+
+
+def test_proxies_and_the_limit_are_taken_from_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "pilothouse.toml").write_text(
+        '[gateway]\ntrusted_proxies = ["127.0.0.1", "10.0.0.0/8"]\nrequests_per_second = 0\n'
+    )
+    plan = envoy_plan(load(tmp_path, variables={}))
+    assert (plan.trusted_proxies, plan.requests_per_second) == (("127.0.0.1/32", "10.0.0.0/8"), 0)
