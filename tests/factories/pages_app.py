@@ -25,7 +25,7 @@ from pilothouse.content import pages as content_pages
 from pilothouse.content import service as content
 from pilothouse.content.models import Content, Worker
 from pilothouse.db import Database, Watch
-from pilothouse.db.secrets import Secrets
+from pilothouse.db.secrets import Keys, Secrets
 from pilothouse.identity import pages as identity_pages
 from pilothouse.identity import service as identity
 from pilothouse.identity.contract import NewUser
@@ -79,7 +79,7 @@ def pages_app(database: Database, home: Path) -> FastAPI:
     state.database, watch = database, Watch(database)
     state.stages = Stages(database, watch)
     state.resolver = identity.Resolver(database, watch, cookie="ph_login_test")
-    state.xsrf_key, state.secrets = XSRF_KEY, Secrets({"k1": b"s" * 32}, "k1")
+    state.xsrf_key, state.secrets = XSRF_KEY, Secrets(lambda: Keys({"k1": b"s" * 32}, "k1"))
     state.blobs, state.launcher = DiskStore(home / "blobs"), QuietLauncher()
     state.content_origin = "http://localhost:3940"
     state.people = audit_pages.People(_names, _find)

@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 
 from pilothouse.app.dashboard import dashboard
 from pilothouse.app.house import House, build
+from pilothouse.app.rotation import rotate
 from pilothouse.audit.service import seal, verify
 from pilothouse.base.access import SYSTEM
 from pilothouse.base.errors import NotFound
@@ -56,6 +57,15 @@ def verify_audit(loaded: Loaded) -> dict[str, Any]:
         "unsealed": report.unsealed,
         "problems": list(report.problems),
     }
+
+
+def rotate_secrets(loaded: Loaded) -> dict[str, Any]:
+    """See `rotation.rotate`."""
+    house = _existing(loaded)
+    try:
+        return rotate(house)
+    finally:
+        house.database.close()
 
 
 def stop_all_jobs(house: House, *, patience_s: float = 15.0) -> None:

@@ -44,6 +44,7 @@ AUDITED: Mapping[str, Mapping[str, Verdict]] = {
     "variable": _fields("name", value=_SECRET),
     "access": _fields("user_id", "group_id", "share"),
     "job": _fields("key", "tag"),
+    "secrets": _fields("sealed", "key_id", "dropped"),
 }  # fmt: skip
 
 #: Every event: a permission's words in the past tense.
@@ -54,6 +55,7 @@ EVENTS = frozenset({
     "identity:login:failed", "content:content:created", "content:content:updated", "content:content:deleted", "content:bundle:added",
     "content:bundle:deleted", "content:bundle:downloaded", "content:content:deployed", "content:content:activated",
     "content:variable:changed", "content:access:granted", "content:access:changed", "content:access:revoked", "launcher:job:stopped",
+    "db:secrets:rotated",
 })  # fmt: skip
 
 

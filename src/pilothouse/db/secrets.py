@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -37,15 +37,42 @@ class Place:
         return "\0".join((self.table, self.row, self.column)).encode()
 
 
-class Secrets:
-    """Seals and opens small secrets. ``keys`` maps key ids to 32 bytes; new values use ``current``."""
+@dataclass(frozen=True)
+class Keys:
+    """``by_id`` maps key ids to 32 bytes; new values use ``current``."""
 
-    def __init__(self, keys: Mapping[str, bytes], current: str) -> None:
-        self._keys, self._current = dict(keys), current
+    by_id: Mapping[str, bytes] = field(repr=False)
+    current: str
+
+
+class KeyFile:
+    """The keys in a file (format in `rotation.py`), read again when the file was replaced: a rotation needs no restart."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._keys = Keys({}, "")
+
+    def __call__(self) -> Keys:
+        found = self._path.stat()
+        seen = (found.st_ino, found.st_mtime_ns, found.st_size)
+        if seen != self._seen:
+            document = json.loads(self._path.read_text())
+            by_id = {kid: base64.b64decode(key) for kid, key in document["keys"].items()}
+            self._keys, self._seen = Keys(by_id, document["current"]), seen
+        return self._keys
+
+
+class Secrets:
+    """Seals and opens small secrets, each with the keys that ``keys`` gives at that moment."""
+
+    def __init__(self, keys: Callable[[], Keys]) -> None:
+        self._keys = keys
 
     def seal(self, place: Place, plain: str) -> bytes:
-        nonce, kid = os.urandom(_NONCE_BYTES), self._current.encode()
-        sealed = AESGCM(self._keys[self._current]).encrypt(nonce, plain.encode(), place.as_bytes())
+        keys = self._keys()
+        nonce, kid = os.urandom(_NONCE_BYTES), keys.current.encode()
+        sealed = AESGCM(keys.by_id[keys.current]).encrypt(nonce, plain.encode(), place.as_bytes())
         return _FORMAT + bytes([len(kid)]) + kid + nonce + sealed
 
     def open(self, place: Place, sealed: bytes) -> str:
@@ -53,7 +80,7 @@ class Secrets:
         if len(sealed) < 2 or sealed[:1] != _FORMAT:
             raise SecretUnreadable
         kid_end = 2 + sealed[1]
-        key = self._keys.get(sealed[2:kid_end].decode(errors="replace"))
+        key = self._keys().by_id.get(key_id(sealed))
         if key is None or len(sealed) < kid_end + _NONCE_BYTES:
             raise SecretUnreadable
         nonce, rest = sealed[kid_end : kid_end + _NONCE_BYTES], sealed[kid_end + _NONCE_BYTES :]
@@ -64,7 +91,12 @@ class Secrets:
 
     def is_current(self, sealed: bytes) -> bool:
         """Whether ``sealed`` was made with the current key."""
-        return sealed[2 : 2 + sealed[1]] == self._current.encode()
+        return key_id(sealed) == self._keys().current
+
+
+def key_id(sealed: bytes) -> str:
+    """The id of the key that a value was sealed with."""
+    return sealed[2 : 2 + sealed[1]].decode(errors="replace")
 
 
 def load_secrets(path: Path) -> Secrets:
@@ -72,8 +104,7 @@ def load_secrets(path: Path) -> Secrets:
     if not path.exists():
         kid = new_key(8)
         _create(path, {"current": kid, "keys": {kid: base64.b64encode(os.urandom(32)).decode()}})
-    document = json.loads(path.read_text())
-    return Secrets({k: base64.b64decode(v) for k, v in document["keys"].items()}, document["current"])
+    return Secrets(KeyFile(path))
 
 
 def load_key(path: Path, size_bytes: int = 32) -> bytes:
@@ -85,22 +116,28 @@ def load_key(path: Path, size_bytes: int = 32) -> bytes:
 
 def _create(path: Path, document: object) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{new_key()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(document, file)
-        file.flush()
-        os.fsync(file.fileno())
+    draft = write_draft(path, document)
     try:
         os.link(draft, path)  # the first one wins; a second process uses the winner's file
-        _settle_folder(path.parent)
+        settle_folder(path.parent)
     except FileExistsError:
         pass
     finally:
         draft.unlink()
 
 
-def _settle_folder(folder: Path) -> None:
+def write_draft(path: Path, document: object) -> Path:
+    """A 0600 file beside ``path`` that holds ``document`` and has reached the disk."""
+    draft = path.with_name(f".{path.name}.{new_key()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(document, file)
+        file.flush()
+        os.fsync(file.fileno())
+    return draft
+
+
+def settle_folder(folder: Path) -> None:
     """The new name survives a power cut: what is sealed with a lost key is lost."""
     descriptor = os.open(folder, os.O_RDONLY)
     os.fsync(descriptor)

@@ -15,7 +15,7 @@ from pilothouse.base.ids import new_guid
 from pilothouse.content import service
 from pilothouse.content.models import Access, Bundle, Content
 from pilothouse.db import Database, Tx
-from pilothouse.db.secrets import Secrets
+from pilothouse.db.secrets import Keys, Secrets
 from pilothouse.identity.models import User
 from pilothouse.launcher.models import Job
 from pilothouse.stages import StageRef
@@ -23,7 +23,7 @@ from pilothouse.stages.models import Stage
 from pilothouse.storage.contract import Blob
 
 STAGE = StageRef(1, "dev", "Dev", "/", None, 0)
-SECRETS = Secrets({"k": bytes(32)}, "k")
+SECRETS = Secrets(lambda: Keys({"k": bytes(32)}, "k"))
 OWNER, STRANGER, READER = (Principal(n, Role.PUBLISHER, f"user{n}") for n in (1, 2, 3))
 VIEWER = Principal(4, Role.VIEWER, "user4")
 JOB_KEY = Principal(1, Role.PUBLISHER, "user1", key=9, bound_to=ResourceRef("content", 1), stage_id=1)

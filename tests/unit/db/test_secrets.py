@@ -11,14 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from pilothouse.db.secrets import Place, Secrets, SecretUnreadable, load_key, load_secrets
+from pilothouse.db.secrets import Keys, Place, Secrets, SecretUnreadable, load_key, load_secrets
 
 HERE = Place("variable", "12", "sealed")
 
 
+def secrets_of(keys: dict[str, bytes], current: str) -> Secrets:
+    return Secrets(lambda: Keys(keys, current))
+
+
 @pytest.fixture
 def secrets() -> Secrets:
-    return Secrets({"one": os.urandom(32)}, "one")
+    return secrets_of({"one": os.urandom(32)}, "one")
 
 
 def test_what_was_sealed_opens(secrets: Secrets) -> None:
@@ -51,12 +55,12 @@ def test_any_changed_or_missing_byte_is_noticed(secrets: Secrets) -> None:
 
 def test_a_rotated_key_still_opens_what_is_old() -> None:
     keys = {"one": os.urandom(32), "two": os.urandom(32)}
-    old, new = Secrets(keys, "one"), Secrets(keys, "two")
+    old, new = secrets_of(keys, "one"), secrets_of(keys, "two")
     sealed = old.seal(HERE, "geheim")
     assert new.open(HERE, sealed) == "geheim"
     assert (old.is_current(sealed), new.is_current(sealed)) == (True, False)
     with pytest.raises(SecretUnreadable):
-        Secrets({"two": keys["two"]}, "two").open(HERE, sealed)
+        secrets_of({"two": keys["two"]}, "two").open(HERE, sealed)
 
 
 def test_a_key_file_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:

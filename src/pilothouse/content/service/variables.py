@@ -52,7 +52,7 @@ def set_variables(
         if row is None:
             row = Variable(content_id=content.id, name=name)
             tx.add(row)
-        row.sealed, row.updated_at = secrets.seal(_place(content.id, name), value), clock.now()
+        row.sealed, row.updated_at = secrets.seal(place_of(content.id, name), value), clock.now()
         record(
             tx, actor, "content:variable:changed", ResourceRef("content", content.id), stage_id=content.stage_id,
             before={"value": ""}, after={"name": name, "value": "new"},
@@ -77,10 +77,11 @@ def set_variables(
 def variable_values(tx: Tx, content: Content, secrets: Secrets) -> dict[str, str]:
     """The plain values, for starting a worker only: never shown, never logged."""
     rows = tx.scalars(select(Variable).where(Variable.content_id == content.id))
-    return {row.name: secrets.open(_place(content.id, row.name), row.sealed) for row in rows}
+    return {row.name: secrets.open(place_of(content.id, row.name), row.sealed) for row in rows}
 
 
-def _place(content_id: int, name: str) -> Place:
+def place_of(content_id: int, name: str) -> Place:
+    """Where the value of a variable is sealed to."""
     return Place("variable", f"{content_id}:{name}", "sealed")
 
 
