@@ -83,7 +83,9 @@ class Installation:
         if self.server is not None and self.server.poll() is None:
             self.server.terminate()
             try:
-                self.server.wait(40)
+                self.server.wait(
+                    90
+                )  # the control plane, the jobs and Envoy end one after the other, each with its grace
             except subprocess.TimeoutExpired:
                 self.server.kill()
         self.server = None
