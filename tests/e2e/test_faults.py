@@ -119,9 +119,10 @@ def test_fifty_clients_notice_nothing_when_the_control_plane_dies(ph: Installati
             while not stop.is_set():
                 try:
                     answer = http.get(f"{ph.url}/content/{app}/")
-                    boots.add(answer.json()["boot"]) if answer.status_code == 200 else failures.append(
-                        answer.status_code
-                    )
+                    if answer.status_code == 200:
+                        boots.add(answer.json()["boot"])
+                    else:
+                        failures.append(f"{answer.status_code} {answer.text}")
                 except (httpx.HTTPError, ValueError) as error:
                     failures.append(repr(error))
                 time.sleep(0.2)
@@ -225,6 +226,17 @@ def test_an_app_that_fills_memory_is_stopped_and_says_why(ph: Installation, tmp_
     )
     assert job["end_time"] is not None
     assert until(lambda: _get(ph, guid), 60)["version"] == "V0"
+
+
+def test_an_app_that_ends_by_itself_after_a_while_is_started_again(ph: Installation, tmp_path: Path) -> None:
+    """It served for long enough to count as sound, so nobody has to wait for the next one."""
+    source = APP + "\nimport threading\nthreading.Timer(40, os._exit, [9]).start()\n"
+    folder = project(tmp_path, {"app.py": source, "requirements.txt": "fastapi\n"})
+    guid = ph.deploy("fastapi", folder, "--entrypoint", "app:app").guid
+    first = until(lambda: _get(ph, guid))["boot"]
+    ended = until(lambda: next((j for j in _jobs(ph, guid) if j["exit_code"] == 9), None), 60)
+    assert ended["end_time"] is not None
+    assert until(lambda: _get(ph, guid), 30)["boot"] != first
 
 
 def test_what_runs_ends_with_the_server_when_that_was_asked_and_starts_again_after(ph: Installation, app: str) -> None:

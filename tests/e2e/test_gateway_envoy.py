@@ -446,13 +446,14 @@ def test_a_door_that_fails_or_hangs_up_is_503_with_a_page_that_tries_again(stand
     assert stand.app.heard == []
 
 
-def test_a_door_that_breaks_off_once_is_asked_again(stand: Stand) -> None:
-    answers = iter([(0, {}, b"")])
+@pytest.mark.parametrize("times", [1, 4])
+def test_a_door_that_breaks_off_is_asked_again(stand: Stand, times: int) -> None:
+    answers = iter([(0, {}, b"")] * times)
     stand.send_to_app()
     good = stand.door
     stand.door = lambda heard: next(answers, None) or good(heard)
     assert ask(stand.content, MOUNT).status == 200
-    assert len(stand.asked) == 2
+    assert len(stand.asked) == times + 1
 
 
 def test_the_door_may_take_as_long_as_a_worker_takes_to_start(stand: Stand) -> None:

@@ -168,9 +168,12 @@ def _door(plan: EnvoyPlan) -> Json:
 
 
 def _ask_again(plan: EnvoyPlan) -> Json:
-    """Asking twice changes nothing. Envoy 1.40 takes ``max_interval`` for the time limit of each try (seen), so it is ours."""
+    """Asking again changes nothing, and of a killed control plane several pooled connections may break one after the other.
+
+    Envoy 1.40 takes ``max_interval`` for the time limit of each try (seen), so it is ours.
+    """
     pauses = {"base_interval": "0.05s", "max_interval": f"{plan.door_timeout_s:g}s"}
-    return {"retry_on": "connect-failure,reset", "num_retries": 1, "retry_back_off": pauses}
+    return {"retry_on": "connect-failure,reset", "num_retries": 5, "retry_back_off": pauses}
 
 
 def _lua(name: str, source: str) -> Json:
