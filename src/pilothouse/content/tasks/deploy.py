@@ -12,9 +12,9 @@ from pilothouse.audit.service import record
 from pilothouse.base import clock
 from pilothouse.base.access import SYSTEM, Principal, ResourceRef
 from pilothouse.content.contract import BundleUnknown, ContentKind, ContentUnknown, Manifest, Project, StartFailed
-from pilothouse.content.models import Bundle, Content, Deployment, Lock
+from pilothouse.content.models import Bundle, Content, Deployment, Lock, WorkerState
 from pilothouse.content.service.manifests import kind_of, parse_manifest, read_manifest
-from pilothouse.content.service.workers import drain_others, wanted_worker
+from pilothouse.content.service.workers import drain_others, live_worker, wanted_worker
 from pilothouse.content.tasks.engines import ContentEngines
 from pilothouse.content.tasks.sandbox import BuildSandbox
 from pilothouse.content.tasks.start import bring_up
@@ -42,6 +42,27 @@ class _Deploy:
 
     def work(self) -> dict[str, Any]:
         run = self.run
+        if run.step("look", self.look)["is_up"]:
+            run.log(f"Bundle {self.bundle_id} was built and verified before, and is up.")
+        else:
+            self.build()
+        if not run.args["activate"]:
+            run.log(f"Bundle {self.bundle_id} is ready as a draft; what is active did not change.")
+            return {}
+        run.log(f"Activating bundle {self.bundle_id} …")
+        run.step("activate", self.activate)
+        run.log("Done.")
+        return {}
+
+    def look(self) -> dict[str, Any]:
+        """Whether a worker of this very bundle is ready: then there is nothing to build and nothing to verify."""
+        with self.engines.database.read() as tx:
+            self.rows(tx)
+            worker = live_worker(tx, self.bundle_id)
+        return {"is_up": worker is not None and worker.state in (WorkerState.READY, WorkerState.FROZEN)}
+
+    def build(self) -> None:
+        run = self.run
         run.log(f"Bundle {self.bundle_id}: unpacking …")
         run.step("unpack", self.unpack)
         kind, manifest = self.kind()
@@ -55,13 +76,6 @@ class _Deploy:
         if not kind.serves_files:
             run.log("Starting it once to see that it runs …")
             run.step("verify", self.verify)
-        if not run.args["activate"]:
-            run.log(f"Bundle {self.bundle_id} is ready as a draft; what is active did not change.")
-            return {}
-        run.log(f"Activating bundle {self.bundle_id} …")
-        run.step("activate", self.activate)
-        run.log("Done.")
-        return {}
 
     def unpack(self) -> dict[str, Any]:
         """Also checks the manifest and the entry point, so that a wrong bundle fails at once."""
