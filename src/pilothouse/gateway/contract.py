@@ -15,10 +15,7 @@ from pilothouse.base.access import Principal, ResourceRef
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as the door sees it. ``path`` is canonical and begins after the stage's prefix (``/content/…``).
-
-    ``hint`` is the key of the job that served this visitor here before: a wish, which the owner need not fulfil.
-    """
+    """One request as the door sees it. ``path`` is canonical and begins after the stage's prefix (``/content/…``)."""
 
     stage_id: int
     stage_path: str
@@ -29,7 +26,6 @@ class Asked:
     is_websocket: bool = False
     if_none_match: str = ""
     range: str = ""
-    hint: str = ""
 
 
 @dataclass(frozen=True)
