@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.factories.archives import targz
-from tests.factories.installation import Installation, new_installation, remove, until
+from tests.factories.installation import Installation, new_installation, project, remove
 
 pytestmark = pytest.mark.xdist_group("installation")
 
-APP = b"import os\nfrom fastapi import FastAPI\napp = FastAPI()\nBOOT = os.urandom(8).hex()\n\n@app.get('/')\ndef about():\n    return BOOT\n"
-MANIFEST = {
-    "version": 1, "metadata": {"appmode": "python-fastapi", "entrypoint": "app:app"},
-    "python": {"version": "3.11.0", "package_manager": {"name": "pip", "package_file": "requirements.txt"}},
-}  # fmt: skip
+APP = "import os\nfrom fastapi import FastAPI\napp = FastAPI()\nBOOT = os.urandom(8).hex()\n\n@app.get('/')\ndef about():\n    return BOOT\n"
 
 
 @pytest.fixture
@@ -40,19 +34,6 @@ def ph() -> Iterator[Installation]:
         remove(made)
 
 
-def bundle(size_bytes: int = 0) -> bytes:
-    files = {"manifest.json": json.dumps(MANIFEST).encode(), "app.py": APP, "requirements.txt": b"fastapi\n"}
-    return targz(*files.items(), ("data.bin", os.urandom(size_bytes)))
-
-
-def deploy(ph: Installation, guid: str, data: bytes) -> None:
-    uploaded = ph.api("POST", f"v1/content/{guid}/bundles", content=data)
-    assert uploaded.status_code == 200, uploaded.text
-    key = ph.api("POST", f"v1/content/{guid}/deploy", json={"bundle_id": uploaded.json()["id"]}).json()["task_id"]
-    task = until(lambda: t if (t := ph.api("GET", f"v1/tasks/{key}?wait=5").json())["finished"] else None, 90)
-    assert task["code"] == 0, task
-
-
 def fill(disk: Path) -> Path:
     with (disk / "everything").open("wb", buffering=0) as file:
         try:
@@ -62,20 +43,20 @@ def fill(disk: Path) -> Path:
             return disk / "everything"
 
 
-def test_a_full_disk_loses_nothing_and_says_so(ph: Installation) -> None:
-    guid = ph.api("POST", "v1/content", json={"name": "kept"}).json()["guid"]
-    deploy(ph, guid, bundle())
+def test_a_full_disk_loses_nothing_and_says_so(ph: Installation, tmp_path: Path) -> None:
+    folder = project(tmp_path, {"app.py": APP, "requirements.txt": "fastapi\n"})
+    guid = ph.deploy("fastapi", folder, "--entrypoint", "app:app").guid
     boot = ph.get(f"/content/{guid}/").text
     filler = fill(ph.home)
     for attempt in (
         ph.api("POST", "v1/content", json={"name": "refused"}),
-        ph.api("POST", f"v1/content/{guid}/bundles", content=bundle(3_000_000)),
+        ph.api("POST", f"v1/content/{guid}/bundles", content=os.urandom(3_000_000)),
     ):
         assert attempt.status_code == 503
         assert "Nothing was" in attempt.json()["error"]
     assert ph.get(f"/content/{guid}/").text == boot, "an app goes on"
     assert ph.get("/").status_code == 200
     filler.unlink()
-    deploy(ph, guid, bundle(3_000_000))
+    ph.deploy("fastapi", folder, "--entrypoint", "app:app", "--app-id", guid)
     assert ph.get(f"/content/{guid}/").text != boot
     assert '"intact": true' in ph.cli("audit", "verify", "--home", str(ph.home), "--json").stdout
