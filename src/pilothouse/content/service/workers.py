@@ -16,7 +16,9 @@ from pilothouse.tasks import enqueue
 
 START = "content.start_worker"
 QUEUE = "starts"
-LIVE = (WorkerState.STARTING.value, WorkerState.READY.value, WorkerState.FROZEN.value)
+#: Those that came up.
+UP = (WorkerState.READY.value, WorkerState.FROZEN.value)
+LIVE = (WorkerState.STARTING.value, *UP)
 #: A worker that served for so long did start.
 SOUND = timedelta(seconds=10)
 BACK_OFF = (timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=60), timedelta(minutes=5))

@@ -12,9 +12,9 @@ from pilothouse.audit.service import record
 from pilothouse.base import clock
 from pilothouse.base.access import SYSTEM, Principal, ResourceRef
 from pilothouse.content.contract import BundleUnknown, ContentKind, ContentUnknown, Manifest, Project, StartFailed
-from pilothouse.content.models import Bundle, Content, Deployment, Lock, WorkerState
+from pilothouse.content.models import Bundle, Content, Deployment, Lock
 from pilothouse.content.service.manifests import kind_of, parse_manifest, read_manifest
-from pilothouse.content.service.workers import drain_others, live_worker, wanted_worker
+from pilothouse.content.service.workers import UP, drain_others, live_worker, wanted_worker
 from pilothouse.content.tasks.engines import ContentEngines
 from pilothouse.content.tasks.sandbox import BuildSandbox
 from pilothouse.content.tasks.start import bring_up
@@ -59,7 +59,7 @@ class _Deploy:
         with self.engines.database.read() as tx:
             self.rows(tx)
             worker = live_worker(tx, self.bundle_id)
-        return {"is_up": worker is not None and worker.state in (WorkerState.READY, WorkerState.FROZEN)}
+        return {"is_up": worker is not None and worker.state in UP}
 
     def build(self) -> None:
         run = self.run

@@ -17,7 +17,7 @@ from pilothouse.content.contract import Launch, Project, StartFailed
 from pilothouse.content.models import Bundle, Content, Worker, WorkerState
 from pilothouse.content.service.manifests import kind_of, parse_manifest
 from pilothouse.content.service.variables import variable_values
-from pilothouse.content.service.workers import held, move
+from pilothouse.content.service.workers import UP, held, move
 from pilothouse.content.tasks.engines import ContentEngines
 from pilothouse.db import DatabaseDown, Tx
 from pilothouse.identity.contract import Bound
@@ -66,7 +66,7 @@ def bring_up(engines: ContentEngines, worker_id: int) -> Problem | None:
         bundle = tx.get(Bundle, worker.bundle_id) if worker else None
     if worker is None or content is None or bundle is None:
         return Problem("The worker was removed meanwhile.")
-    if worker.state in (WorkerState.READY, WorkerState.FROZEN):
+    if worker.state in UP:
         return None
     if worker.state != WorkerState.STARTING:
         return Problem(worker.reason or "The worker ended.")
