@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import make_url
 
 from pilothouse.app.dashboard import dashboard
-from pilothouse.app.house import House, build
+from pilothouse.app.house import House, build, made
 from pilothouse.app.rotation import rotate
+from pilothouse.audit import audit_sinks
 from pilothouse.audit.service import seal, verify
 from pilothouse.base.access import SYSTEM
 from pilothouse.base.errors import NotFound
@@ -26,6 +27,12 @@ class NoInstallation(NotFound):
     """There is no installation in this folder. Start one with `pilothouse serve --home DIR`, or name another folder."""
 
     code = "app/no-installation"
+
+
+class HeadsMissing(NotFound):
+    """There is no such file of heads. Name a copy of the audit heads that was kept elsewhere."""
+
+    code = "app/heads-missing"
 
 
 @contextmanager
@@ -46,11 +53,22 @@ def local_api(home: Path, *, file: Path | None = None) -> Iterator[Any]:
         house.database.close()
 
 
-def verify_audit(loaded: Loaded) -> dict[str, Any]:
-    """Seal what is waiting, then check the whole trail."""
+def verify_audit(loaded: Loaded, *, heads: Path | None = None) -> dict[str, Any]:
+    """Seal what is waiting, then check the whole trail against the installation's own heads.
+
+    With ``heads``, a copy of them that was kept elsewhere, that file alone is believed and nothing is written, so that what
+    somebody did to the installation's own file hides nothing. Raises `HeadsMissing`.
+    """
+    if heads is not None and not heads.is_file():
+        raise HeadsMissing(f"There is no file {heads}. Name a copy of the audit heads that was kept elsewhere.")
     house = _existing(loaded)
-    seal(house.database, house.audit_key, house.audit_sink)
-    report = verify(house.database, house.audit_key, house.audit_sink)
+    try:
+        if heads is None:
+            seal(house.database, house.audit_key, house.audit_sink)
+        sink = house.audit_sink if heads is None else made(audit_sinks, "file")(heads)
+        report = verify(house.database, house.audit_key, sink)
+    finally:
+        house.database.close()
     return {
         "intact": report.is_intact,
         "sealed": report.sealed,

@@ -136,7 +136,7 @@ def test_a_cut_tail_shows_against_the_kept_head(database: Database, sink: Memory
     sealed(database, sink)
     cut(database, 3)
     assert problems(database, sink) == (
-        "The kept head counts 5 seals, the database only 3: the end of the trail was cut off.",
+        "The kept head counts 5 seals, the database only 3: the end of the trail was cut off from seal 4 on.",
     )
 
 

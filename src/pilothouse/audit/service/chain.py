@@ -79,7 +79,8 @@ def verify(database: Database, key: bytes, sink: AuditSink) -> Report:
     newest = max((n for n, macs in heads.items() if macs), default=0)
     if newest > number:
         problems.append(
-            f"The kept head counts {newest} seals, the database only {number}: the end of the trail was cut off."
+            f"The kept head counts {newest} seals, the database only {number}: the end of the trail was cut off"
+            f" from seal {number + 1} on."
         )
     if number and not newest:
         problems.append(f"No head is kept outside the database although {number} events are sealed: it was removed.")
