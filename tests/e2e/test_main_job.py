@@ -104,6 +104,24 @@ def test_a_deployed_app_answers_under_its_mount_with_identity_and_variables(
     assert told["headers"]["cookie"] == "a=b"
 
 
+def test_a_path_of_its_own_leads_to_the_same_app(ph: Installation, api_app: tuple[str, Path]) -> None:
+    guid, _ = api_app
+    vanity = f"v1/content/{guid}/vanity"
+    assert ph.api("GET", vanity).status_code == 404
+    assert ph.api("PUT", vanity, json={"path": "main/job"}).json()["path"] == "/main/job/"
+    told = ph.get("/main/job/").json()
+    assert told["root"] == "/main/job"
+    assert told["headers"]["rstudio-connect-app-base-url"] == f"{ph.url}/main/job"
+    assert ph.get("/main/job").headers["location"] == "/main/job/"
+    assert told["boot"] == ph.get(f"/content/{guid}/").json()["boot"]
+    assert httpx.get(f"{ph.url}/main/job/").status_code == 401
+    assert ph.api("PUT", vanity, json={"path": "static"}).status_code == 400
+    shown = ph.api("GET", f"v1/content/{guid}?include=vanity_url").json()
+    assert shown["vanity_url"] == f"{ph.url}/main/job/"
+    assert ph.api("DELETE", vanity).status_code == 204
+    assert ph.get("/main/job/").status_code == 404
+
+
 def test_nobody_else_gets_in(ph: Installation, api_app: tuple[str, Path]) -> None:
     path = f"/content/{api_app[0]}/"
     assert httpx.get(ph.url + path).status_code == 401

@@ -43,6 +43,7 @@ AUDITED: Mapping[str, Mapping[str, Verdict]] = {
     "bundle": _fields("digest", "size_bytes", "content_id", "source"),
     "variable": _fields("name", value=_SECRET),
     "access": _fields("user_id", "group_id", "share"),
+    "vanity": _fields("path"),
     "job": _fields("key", "tag"),
     "secrets": _fields("sealed", "key_id", "dropped"),
 }  # fmt: skip
@@ -54,8 +55,8 @@ EVENTS = frozenset({
     "identity:group:member-removed", "identity:key:created", "identity:key:revoked", "identity:login:started", "identity:login:ended",
     "identity:login:failed", "content:content:created", "content:content:updated", "content:content:deleted", "content:bundle:added",
     "content:bundle:deleted", "content:bundle:downloaded", "content:content:deployed", "content:content:activated",
-    "content:variable:changed", "content:access:granted", "content:access:changed", "content:access:revoked", "launcher:job:stopped",
-    "db:secrets:rotated",
+    "content:variable:changed", "content:access:granted", "content:access:changed", "content:access:revoked", "content:vanity:changed",
+    "content:vanity:cleared", "launcher:job:stopped", "db:secrets:rotated",
 })  # fmt: skip
 
 

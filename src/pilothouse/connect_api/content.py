@@ -44,12 +44,15 @@ def shown(
     """Wire objects of ``rows`` as ``caller`` sees them."""
     owners = {u.id: u for u in tx.scalars(select(User).where(User.id.in_({r.owner_id for r in rows})))}
     shares, url = service.shares_of(tx, caller, rows), wire.public_url(stage.id)
+    paths = service.vanity_paths(tx, rows) if "vanity_url" in include.split(",") else {}
     found = []
     for row in rows:
         owner = owners[row.owner_id]
         item = shapes.content(row, owner_guid=owner.guid, share=shares[row.id], public_url=url)
         if "owner" in include.split(","):
             item["owner"] = {name: getattr(owner, name) for name in ("guid", "username", "first_name", "last_name")}
+        if row.id in paths:
+            item["vanity_url"] = url + paths[row.id]
         found.append(item)
     return found
 
@@ -183,6 +186,28 @@ def revoke_grant(guid: Guid, grant_id: str, caller: SignedIn, stage: StageOf, wi
     return Response(status_code=204)
 
 
+@router.get("/v1/content/{guid}/vanity")
+def vanity(guid: Guid, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[str, Any]:
+    with wire.database.read() as tx:
+        row = service.get_content(tx, caller, stage, guid)
+        return shapes.vanity(service.vanity_of(tx, caller, row), content=row)
+
+
+@router.put("/v1/content/{guid}/vanity")
+def set_vanity(guid: Guid, body: JsonObject, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[str, Any]:
+    with wire.database.write() as tx:
+        row = service.get_content(tx, caller, stage, guid)
+        path, force = text_or_none(body, "path") or "", body.get("force") is True
+        return shapes.vanity(service.set_vanity(tx, caller, row, path=path, force=force), content=row)
+
+
+@router.delete("/v1/content/{guid}/vanity")
+def clear_vanity(guid: Guid, caller: SignedIn, stage: StageOf, wire: WireOf) -> Response:
+    with wire.database.write() as tx:
+        service.clear_vanity(tx, caller, service.get_content(tx, caller, stage, guid))
+    return Response(status_code=204)
+
+
 @router.get("/v1/content/{guid}/repository")
 def repository(guid: Guid, caller: SignedIn, stage: StageOf, wire: WireOf) -> None:
     """No content here comes from Git."""
@@ -207,8 +232,9 @@ def legacy_content(number: str, caller: SignedIn, stage: StageOf, wire: WireOf) 
             row = service.content_of_id(tx, caller, stage, integer(number, "content id"), Permission.CONTENT_VIEW)
         owner = tx.get(User, row.owner_id)
         assert owner is not None
+        share, paths = service.share_of(tx, caller, row), service.vanity_paths(tx, [row])
         return shapes.legacy_content(
-            row, owner=owner, share=service.share_of(tx, caller, row), public_url=wire.public_url(stage.id)
+            row, owner=owner, share=share, public_url=wire.public_url(stage.id), vanity=paths.get(row.id)
         )
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pilothouse.base.access import Share
-from pilothouse.content.models import Access, Bundle, Content, Variable
+from pilothouse.content.models import Access, Bundle, Content, Vanity, Variable
 from pilothouse.identity.models import ApiKey, Group, User
 from pilothouse.launcher.models import Job
 
@@ -91,8 +91,10 @@ def content(row: Content, *, owner_guid: str, share: Share, public_url: str) -> 
     }
 
 
-def legacy_content(row: Content, *, owner: User, share: Share, public_url: str) -> dict[str, Any]:
-    """The unversioned object that numeric ids still lead to."""
+def legacy_content(
+    row: Content, *, owner: User, share: Share, public_url: str, vanity: str | None = None
+) -> dict[str, Any]:
+    """The unversioned object that numeric ids still lead to. ``vanity`` is its path below the stage, if it has one."""
     return {
         "id": row.id,
         "guid": row.guid,
@@ -101,9 +103,9 @@ def legacy_content(row: Content, *, owner: User, share: Share, public_url: str) 
         "description": row.description,
         "access_type": row.access_type,
         **{name: getattr(row, name) for name in SETTABLE},
-        "url": f"{public_url}/content/{row.guid}/",
+        "url": f"{public_url}{vanity}" if vanity else f"{public_url}/content/{row.guid}/",
         "dashboard_url": f"{public_url}/connect/#/apps/{row.guid}",
-        "vanity_url": False,
+        "vanity_url": vanity is not None,
         "bundle_id": row.bundle_id,
         "app_mode": APP_MODES.index(row.app_mode) if row.app_mode in APP_MODES else 0,
         "content_category": row.category,
@@ -179,6 +181,10 @@ def permission(row: Access, *, content_guid: str, principal: User | Group) -> di
         "principal_type": "user" if is_user else "group",
         "role": "owner" if row.share == Share.EDITOR else "viewer",
     }
+
+
+def vanity(row: Vanity, *, content: Content) -> dict[str, Any]:
+    return {"content_guid": content.guid, "path": row.path, "created_time": moment(row.created_at)}
 
 
 def job(row: Job, *, content: Content) -> dict[str, Any]:

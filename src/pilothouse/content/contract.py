@@ -79,6 +79,24 @@ class EntrypointMissing(Invalid):
     code = "content/entrypoint-missing"
 
 
+class VanityInvalid(Invalid):
+    """This can't be a path of its own for content. Choose another one."""
+
+    code = "content/vanity-invalid"
+
+
+class VanityTaken(Conflict):
+    """This path is, contains or lies below the path of other content. Choose another one."""
+
+    code = "content/vanity-taken"
+
+
+class VanityUnknown(NotFound):
+    """This content has no path of its own."""
+
+    code = "content/vanity-unknown"
+
+
 class VariableInvalid(Invalid):
     """A variable's name may hold letters, digits and _, and must not begin with a digit."""
 

@@ -13,6 +13,7 @@ from pilothouse.base.access import OpenTo
 from pilothouse.db import Id, Row, stamped
 
 KEPT: Any = {"sqlite_autoincrement": True}
+VANITY_LIMIT = 255
 
 
 class WorkerState(StrEnum):
@@ -178,6 +179,19 @@ class Access(Row):
     group_id: Mapped[int | None] = mapped_column(ForeignKey("group.id", ondelete="CASCADE"), index=True)
     share: Mapped[str] = mapped_column(String(12))
     __table_args__ = (UniqueConstraint("content_id", "user_id"), UniqueConstraint("content_id", "group_id"), KEPT)
+
+
+class Vanity(Row):
+    """A path of its own for one content, below its stage: begins and ends in ``/``. None of a stage's paths lies below another."""
+
+    __tablename__ = "vanity"
+    topic: ClassVar[str] = "vanity"
+    id: Mapped[Id]
+    content_id: Mapped[int] = mapped_column(ForeignKey("content.id", ondelete="CASCADE"), unique=True)
+    stage_id: Mapped[int] = mapped_column(ForeignKey("stage.id"))
+    path: Mapped[str] = mapped_column(String(VANITY_LIMIT))
+    created_at: Mapped[datetime] = stamped()
+    __table_args__ = (UniqueConstraint("stage_id", "path"), KEPT)
 
 
 class Worker(Row):

@@ -13,7 +13,7 @@ from pilothouse.base.access import ANONYMOUS, Principal, ResourceRef, Role, Shar
 from pilothouse.base.errors import Denied
 from pilothouse.base.ids import new_guid
 from pilothouse.content import service
-from pilothouse.content.models import Access, Bundle, Content
+from pilothouse.content.models import Access, Bundle, Content, Vanity
 from pilothouse.db import Database, Tx
 from pilothouse.db.secrets import Keys, Secrets
 from pilothouse.identity.models import User
@@ -67,6 +67,9 @@ VERBS: dict[str, tuple[Call, tuple[Principal, ...]]] = {
         (READER, JOB_KEY),
     ),
     "revoke_grant": (lambda tx, a, r: service.revoke_grant(tx, a, r.content, r.line), (READER, JOB_KEY)),
+    "set_vanity": (lambda tx, a, r: service.set_vanity(tx, a, r.content, path="sales"), (READER,)),
+    "clear_vanity": (lambda tx, a, r: service.clear_vanity(tx, a, r.content), (READER,)),
+    "vanity_of": (lambda tx, a, r: service.vanity_of(tx, a, r.content), ()),
     "jobs": (lambda tx, a, r: service.jobs(tx, a, r.content), (READER,)),
     "get_job": (lambda tx, a, r: service.get_job(tx, a, r.content, "jobkey"), (READER,)),
     "stop_job": (lambda tx, a, r: service.stop_job(tx, a, r.content, r.job), (READER,)),
@@ -89,7 +92,7 @@ def rows(database: Database) -> Rows:
         job = Job(id=1, key="jobkey", tag="run", subject_kind="content", subject_id=1)
         user = tx.get(User, 5)
         assert user is not None
-        tx.add_all([bundle, line, job])
+        tx.add_all([bundle, line, job, Vanity(content_id=1, stage_id=1, path="/before/")])
         return Rows(content, bundle, line, job, user)
 
 

@@ -16,6 +16,7 @@ from pilothouse.base.ids import is_guid, new_guid, new_key
 from pilothouse.content.contract import ContentInvalid, ContentUnknown, NameTaken
 from pilothouse.content.models import Access, Content
 from pilothouse.content.service.sharing import resource_of
+from pilothouse.content.service.vanity import clear_vanity
 from pilothouse.content.service.workers import drain_all
 from pilothouse.db import Tx
 from pilothouse.identity.models import User
@@ -98,8 +99,9 @@ def update_content(tx: Tx, actor: Principal, content: Content, *, changes: Mappi
 
 
 def delete_content(tx: Tx, actor: Principal, content: Content) -> None:
-    """Remove content: its URL is gone, its workers end, its name is free again. A tombstone keeps the id from being used twice."""
+    """Remove content: its URL is gone, its workers end, its name and path are free again. A tombstone keeps the id from being used twice."""
     require(actor, Permission.CONTENT_DELETE, resource_of(tx, content))
+    clear_vanity(tx, actor, content)
     content.deleted_at = clock.now()
     drain_all(tx, content, at_once=True)
     record(

@@ -1,4 +1,4 @@
-"""Content's URLs, as the gateway asks for them: ``/content/{guid}/…``, its drafts and revisions. Answers from memory."""
+"""Content's URLs, as the gateway asks for them: ``/content/{guid}/…`` or a vanity path, drafts and revisions. Answers from memory."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pilothouse.base.errors import PilothouseError
 from pilothouse.content.models import Bundle, Content, WorkerState
 from pilothouse.content.service.manifests import kind_of, parse_manifest
 from pilothouse.content.service.sharing import resource_of
+from pilothouse.content.service.vanity import VanityPaths
 from pilothouse.content.service.workers import failure, live_worker
 from pilothouse.db import Database, Memory, Tx, Watch
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, StaticFile, Target, Timeout, Worker
@@ -25,7 +26,7 @@ from pilothouse.launcher.models import Job
 from pilothouse.storage.unpack import content_root
 
 CONTENT = re.compile(r"/content/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{1,18})(/.*)?")
-REVISION = re.compile(r"/(_bundle|_rev)([0-9]{1,18})(/.*)?")
+REVISION = re.compile(r"(_bundle|_rev)([0-9]{1,18})(/.*)?")
 TEXT = {
     ".html": "html",
     ".htm": "html",
@@ -87,6 +88,7 @@ class ContentRoutes:
     ) -> None:
         self._database, self._folder, self._rouse, self._public_url = database, folder, rouse, public_url
         self._init_timeout_s = init_timeout_s
+        self._vanity = VanityPaths(database, watch)
         self._contents = Memory(
             watch, ("content", "identity"), self._read_content, sources=_sources_of, names=_names_of
         )
@@ -96,23 +98,33 @@ class ContentRoutes:
         self._workers = Memory(watch, ("workers",), self._read_worker, sources=lambda found: (("workers", found[0]),))
 
     def find(self, asked: Asked) -> Place | None:
-        match = CONTENT.fullmatch(asked.path)
-        known = self._contents.get(match[1]) if match else None
-        if match is None or known is None or known.stage_id != asked.stage_id:
+        found = self._named(asked)
+        if found is None or found[0].stage_id != asked.stage_id:
             return None
-        prefix, rest = asked.stage_path.rstrip("/"), match[2]
-        mount, subject = f"{prefix}/content/{known.guid}/", ResourceRef("content", known.id)
-        if rest is None or match[1] != known.guid:
-            return Place(subject, known.stage_id, mount, "", redirect=f"{prefix}/content/{known.guid}{rest or '/'}")
+        known, named, rest = found
+        prefix = asked.stage_path.rstrip("/")
+        mount, subject = f"{prefix}{named}", ResourceRef("content", known.id)
+        if not asked.path.startswith(named):
+            return Place(subject, known.stage_id, mount, "", redirect=f"{mount}{rest}")
         revision = REVISION.fullmatch(rest)
         if revision is None:
-            return Place(subject, known.stage_id, mount, rest[1:])
+            return Place(subject, known.stage_id, mount, rest)
         bundle = self._bundles.get(int(revision[2]))
         if bundle is None or bundle.content_id != known.id:
             return None
         below = f"{mount}{revision[1]}{revision[2]}/"
         redirect = below if revision[3] is None else None
         return Place(subject, known.stage_id, below, (revision[3] or "/")[1:], bundle_id=bundle.id, redirect=redirect)
+
+    def _named(self, asked: Asked) -> tuple[_Known, str, str] | None:
+        """The content, its canonical mount below the stage, and what follows it in the path."""
+        match = CONTENT.fullmatch(asked.path)
+        if match is not None:
+            known = self._contents.get(match[1])
+            return (known, f"/content/{known.guid}/", (match[2] or "/")[1:]) if known else None
+        vanity = self._vanity.find(asked.stage_id, asked.path)
+        known = self._contents.get(vanity[0]) if vanity else None
+        return (known, vanity[1], asked.path[len(vanity[1]) :]) if known and vanity else None
 
     def may_open(self, place: Place, principal: Principal) -> bool:
         known = self._contents.get(place.subject.id)
