@@ -33,6 +33,7 @@ from pilothouse.db.schema import check
 from pilothouse.db.secrets import load_key
 from pilothouse.gateway.door import Door
 from pilothouse.gateway.pages import Pages, PageTexts
+from pilothouse.gateway.recent import RecentGrants
 from pilothouse.gateway.serving import door_secret, running_since
 from pilothouse.gateway.usage import UsageReader
 from pilothouse.gateway.usage import sweep as sweep_usage
@@ -74,6 +75,7 @@ class ControlPlane:
         run = house.loaded.home / "run"
         self.visitors = _visitors(house)
         self.usage = UsageReader(house.database, house.access_log, self.visitors, since=partial(running_since, run))
+        self.recent = RecentGrants()
         self.reconciler = Reconciler(house.engines, self._activity)
         tasks = house.loaded.settings.tasks
         self.queue = Queue(

@@ -15,7 +15,11 @@ from pilothouse.base.access import Principal, ResourceRef
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as the door sees it. ``path`` is canonical and begins after the stage's prefix (``/content/…``)."""
+    """One request as the door sees it. ``path`` is canonical and begins after the stage's prefix (``/content/…``).
+
+    ``hint`` is the key of the job that served this visitor here before, as a grant of ours says; empty where there is none,
+    and for page loads, which choose anew.
+    """
 
     stage_id: int
     stage_path: str
@@ -26,6 +30,7 @@ class Asked:
     is_websocket: bool = False
     if_none_match: str = ""
     range: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)
