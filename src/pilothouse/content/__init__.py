@@ -13,5 +13,6 @@ content_kinds = Seam("pilothouse.content_kinds", ContentKind, {
     "python-api": "pilothouse.content.kinds.python_api:PythonApi",
     "python-fastapi": "pilothouse.content.kinds.python_fastapi:PythonFastapi",
     "python-shiny": "pilothouse.content.kinds.python_shiny:PythonShiny",
+    "python-streamlit": "pilothouse.content.kinds.python_streamlit:PythonStreamlit",
     "static": "pilothouse.content.kinds.static:Static",
 })  # fmt: skip
