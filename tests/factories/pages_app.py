@@ -18,6 +18,7 @@ from sqlalchemy import select
 from pilothouse.asgi import static_files, xsrf
 from pilothouse.asgi.problems import status_of
 from pilothouse.audit import pages as audit_pages
+from pilothouse.audit.contract import People
 from pilothouse.base import clock
 from pilothouse.base.access import SYSTEM, Principal, Role
 from pilothouse.base.errors import PilothouseError
@@ -82,7 +83,7 @@ def pages_app(database: Database, home: Path) -> FastAPI:
     state.xsrf_key, state.secrets = XSRF_KEY, Secrets(lambda: Keys({"k1": b"s" * 32}, "k1"))
     state.blobs, state.launcher = DiskStore(home / "blobs"), QuietLauncher()
     state.content_origin = "http://localhost:3940"
-    state.people = audit_pages.People(_names, _find)
+    state.people = People(_names, _find)
     for router in (
         static_files.router,
         identity_pages.router,

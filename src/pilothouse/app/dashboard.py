@@ -14,6 +14,7 @@ from pilothouse.app.house import House
 from pilothouse.asgi import problems, static_files
 from pilothouse.audit import api as audit_api
 from pilothouse.audit import pages as audit_pages
+from pilothouse.audit.contract import People
 from pilothouse.base.errors import Invalid, PilothouseError
 from pilothouse.content import pages as content_pages
 from pilothouse.db import Tx
@@ -51,7 +52,7 @@ def dashboard(house: House) -> FastAPI:
         house.resolver,
         house.xsrf_key,
     )
-    state.identity_rules, state.people = house.rules, audit_pages.People(_names, _find)
+    state.identity_rules, state.people = house.rules, People(_names, _find)
     state.content_origin = origins(house).content
     for part in (static_files, identity_api, audit_api, identity_pages, content_pages, audit_pages, web_pages):
         app.include_router(part.router)

@@ -5,18 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel
 
 from pilothouse.asgi.context import Db, SignedIn
 from pilothouse.asgi.paging import RowId
-from pilothouse.audit.service import EventQuery, events, facts_of
+from pilothouse.audit.contract import People
+from pilothouse.audit.service import AuditFilter, events, facts_of
 from pilothouse.audit.service import export as export_of
-from pilothouse.base.access import ResourceRef
+from pilothouse.base.access import Permission, ResourceRef, require
+from pilothouse.base.errors import NotFound
+from pilothouse.db import Database
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
 FORMS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+
+
+class ActorUnknown(NotFound):
+    """Nobody has this user name. Deleted people are found by the number that the events hold."""
+
+    code = "audit/actor-unknown"
 
 
 class EventShown(BaseModel):
@@ -34,9 +43,11 @@ class EventShown(BaseModel):
 
 @router.get("/events", response_model=list[EventShown])
 def list_events(
+    request: Request,
     caller: SignedIn,
     db: Db,
     name: Annotated[str | None, Query(description="Beginning of the event's name, for example `identity:`.")] = None,
+    actor: Annotated[str | None, Query(description="User name of who did it.")] = None,
     actor_id: RowId | None = None,
     subject: Annotated[str | None, Query(description="`content/12`", pattern=r"^[a-z_]+/[0-9]{1,18}$")] = None,
     since: AwareDatetime | None = None,
@@ -48,12 +59,26 @@ def list_events(
     ] = None,
 ) -> Any:
     """Events, newest first. Ids stand for people; names are looked up in `/users`."""
+    require(caller, Permission.AUDIT_READ)
     kind, _, number = (subject or "").partition("/")
     ref = ResourceRef(kind, int(number)) if number else None
-    query = EventQuery(name, actor_id, ref, since, until, before_id, limit)
+    if actor is not None:
+        actor_id = _id_of(db, request.app.state.people, actor)
+    filters = AuditFilter(name, actor_id, ref, since=since, until=until)
     if export is not None:
-        lines = export_of(db, caller, query, form=export)
+        lines = export_of(db, caller, filters=filters, form=export)
         headers = {"Content-Disposition": f'attachment; filename="audit.{export}"', "X-Content-Type-Options": "nosniff"}
         return StreamingResponse(lines, media_type=FORMS[export], headers=headers)
     with db.read() as tx:
-        return [EventShown(**facts_of(event)) for event in events(tx, caller, query)]
+        found = events(tx, caller, filters=filters, after=before_id, limit=limit)
+        return [EventShown(**facts_of(event)) for event in found]
+
+
+def _id_of(database: Database, people: People, username: str) -> int:
+    with database.read() as tx:
+        found = people.find(tx, username.strip())
+    if found is None:
+        raise ActorUnknown(
+            f"Nobody has the user name “{username[:64]}”. Deleted people are found by the number that events hold."
+        )
+    return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
+
+from pilothouse.db import Tx
 
 
 class Verdict(Enum):
@@ -79,3 +81,14 @@ class AuditSink(Protocol):
     def heads(self) -> list[Head]:
         """What was kept, oldest first."""
         ...
+
+
+@dataclass(frozen=True)
+class People:
+    """How this room learns names, which live in a room above: the app hands it in as ``app.state.people``.
+
+    ``names`` of ids (those that are gone are missing), and ``find``: the id of a user name (``None`` = nobody has it).
+    """
+
+    names: Callable[[Tx, Sequence[int]], Mapping[int, str]]
+    find: Callable[[Tx, str], int | None]

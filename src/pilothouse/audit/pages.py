@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,17 +15,13 @@ from pilothouse.asgi.context import Db, SignedIn
 from pilothouse.asgi.paging import RowId
 from pilothouse.asgi.rendering import frame, page
 from pilothouse.audit import service
-from pilothouse.audit.contract import EVENTS
+from pilothouse.audit.contract import EVENTS, People
 from pilothouse.audit.models import Event
 from pilothouse.base.access import Permission, require
-from pilothouse.db import Tx
 
 router = APIRouter(prefix="/_/admin/audit", include_in_schema=False)
 PAGE_SIZE = 100
 VALUE_SHOWN = 120
-
-#: Names of people live in a room above this one: the app hands in how to find them (``app.state.people``).
-Names = Callable[[Tx, Sequence[int]], Mapping[int, str]]
 
 
 @dataclass(frozen=True)
@@ -60,13 +56,6 @@ class EventsView:
     problem: str = ""
 
 
-class People:
-    """How this room learns names: ``names`` of ids, and the id of a user name (``None`` = nobody)."""
-
-    def __init__(self, names: Names, find: Callable[[Tx, str], int | None]) -> None:
-        self.names, self.find = names, find
-
-
 @router.get("")
 def show(
     request: Request, caller: SignedIn, db: Db, event: str = "", who: str = "", before: RowId | None = None
@@ -78,8 +67,8 @@ def show(
         require(caller, Permission.AUDIT_READ)
         actor_id = people.find(tx, who.strip()) if who else None
         unknown = bool(who) and actor_id is None
-        query = service.EventQuery(name=event.strip() or None, actor_id=actor_id, before_id=before, limit=PAGE_SIZE)
-        rows = [] if unknown else service.events(tx, caller, query)
+        chosen = service.AuditFilter(event=event.strip() or None, actor_id=actor_id)
+        rows = [] if unknown else service.events(tx, caller, filters=chosen, after=before, limit=PAGE_SIZE)
         names = people.names(tx, [row.actor_id for row in rows if row.actor_id])
     older = f"{path}?{urlencode(filters | {'before': str(rows[-1].id)})}" if len(rows) == PAGE_SIZE else ""
     view = EventsView(
@@ -102,8 +91,8 @@ def export(request: Request, caller: SignedIn, db: Db, event: str = "", who: str
     with db.read() as tx:
         actor_id = people.find(tx, who.strip()) if who else None
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"', "X-Content-Type-Options": "nosniff"}
-    query = service.EventQuery(name=event.strip() or None, actor_id=-1 if who and actor_id is None else actor_id)
-    lines = service.export(db, caller, query, form="csv")
+    chosen = service.AuditFilter(event=event.strip() or None, actor_id=-1 if who and actor_id is None else actor_id)
+    lines = service.export(db, caller, filters=chosen, form="csv")
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 

@@ -12,7 +12,8 @@ from fastapi.testclient import TestClient
 from tests.factories.api import api_app, client_of
 
 from pilothouse.audit.api import router
-from pilothouse.audit.service import EventQuery, export, record
+from pilothouse.audit.contract import People
+from pilothouse.audit.service import AuditFilter, export, record
 from pilothouse.audit.service.files import csv_line
 from pilothouse.base.access import ANONYMOUS, SYSTEM, Principal, ResourceRef, Role
 from pilothouse.base.errors import Denied, NotAuthenticated
@@ -56,6 +57,20 @@ def test_events_are_filtered(admin: TestClient, database: Database) -> None:
         assert [e["id"] for e in admin.get(f"{PATH}?{query}").json()] == expected, query
 
 
+def test_events_of_a_person_are_asked_for_by_user_name(database: Database) -> None:
+    app = api_app(database, router)
+    app.state.people = People(lambda tx, ids: {}, lambda tx, name: 2 if name == "amara.okoye" else None)
+    with database.write() as tx:
+        record(tx, PUBLISHER, "content:content:created", ResourceRef("content", 1), after={"name": "plan"})
+    happen(database, 1)
+    admin = client_of(app, SYSTEM)
+    assert [e["actor_id"] for e in admin.get(PATH, params={"actor": "amara.okoye"}).json()] == [2]
+    assert len(admin.get(PATH, params={"actor": "amara.okoye", "export": "jsonl"}).text.splitlines()) == 1
+    refused = admin.get(PATH, params={"actor": "nobody", "export": "csv"})
+    assert (refused.status_code, refused.json()["code"]) == (404, "audit/actor-unknown")
+    assert client_of(app, PUBLISHER).get(PATH, params={"actor": "nobody"}).status_code == 403
+
+
 @pytest.mark.parametrize(
     "query",
     ["limit=0", "limit=1001", "subject=group", "subject=group/x", "subject=../1", "export=xml", "since=yesterday",
@@ -84,7 +99,7 @@ def test_an_export_is_denied_before_its_first_line(
     sqlite_database: Database, actor: Principal, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        export(sqlite_database, actor, EventQuery(), form="csv")
+        export(sqlite_database, actor, filters=AuditFilter(), form="csv")
 
 
 def test_a_file_holds_all_events_whatever_the_page(

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from pilothouse.audit.contract import AUDITED, EVENTS, Verdict
 from pilothouse.audit.models import Event
-from pilothouse.audit.service import EventQuery, events, record
+from pilothouse.audit.service import AuditFilter, events, record
 from pilothouse.base.access import ANONYMOUS, SYSTEM, Principal, ResourceRef, Role
 from pilothouse.base.errors import Denied, NotAuthenticated
 from pilothouse.db import Database
@@ -111,19 +111,22 @@ def test_events_are_found_by_name_person_thing_and_time(database: Database, froz
         frozen_clock.advance(hours=1)
         record(tx, PUBLISHER, "content:content:created", ResourceRef("content", 7))
     since, until = frozen_clock() - timedelta(minutes=1), frozen_clock() - timedelta(minutes=1)
-    for query, expected in (
-        (EventQuery(), [2, 1]),
-        (EventQuery(name="identity:"), [1]),
-        (EventQuery(name="%"), []),
-        (EventQuery(actor_id=2), [2]),
-        (EventQuery(subject=ResourceRef("user", 7)), [1]),
-        (EventQuery(since=since), [2]),
-        (EventQuery(until=until), [1]),
-        (EventQuery(before_id=2), [1]),
-        (EventQuery(limit=1), [2]),
+    for filters, expected in (
+        (AuditFilter(), [2, 1]),
+        (AuditFilter(event="identity:"), [1]),
+        (AuditFilter(event="%"), []),
+        (AuditFilter(actor_id=2), [2]),
+        (AuditFilter(subject=ResourceRef("user", 7)), [1]),
+        (AuditFilter(about=7), [1]),
+        (AuditFilter(about=2), [2]),
+        (AuditFilter(since=since), [2]),
+        (AuditFilter(until=until), [1]),
     ):
         with database.read() as tx:
-            assert [event.id for event in events(tx, ADMIN, query)] == expected, query
+            assert [event.id for event in events(tx, ADMIN, filters=filters)] == expected, filters
+    with database.read() as tx:
+        assert [event.id for event in events(tx, ADMIN, after=2)] == [1]
+        assert [event.id for event in events(tx, ADMIN, limit=1)] == [2]
 
 
 def test_every_event_is_named_room_thing_past_tense_and_has_verdicts() -> None:

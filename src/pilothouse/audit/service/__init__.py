@@ -1,7 +1,7 @@
 """Verbs of the audit trail: record an event, read and export events, seal the chain, verify it."""
 
 from pilothouse.audit.service.chain import Report, seal, verify
-from pilothouse.audit.service.events import EventQuery, events, record
+from pilothouse.audit.service.events import AuditFilter, events, record
 from pilothouse.audit.service.files import export, facts_of
 
-__all__ = ["EventQuery", "Report", "events", "export", "facts_of", "record", "seal", "verify"]
+__all__ = ["AuditFilter", "Report", "events", "export", "facts_of", "record", "seal", "verify"]

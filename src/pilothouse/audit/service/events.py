@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from pilothouse.audit.contract import AUDITED, EVENTS, Verdict
 from pilothouse.audit.models import Event
@@ -61,37 +61,51 @@ def record(  # noqa: PLR0913 - an event has that many facts
 
 
 @dataclass(frozen=True)
-class EventQuery:
-    """Which events; ``None`` = any. ``before_id`` pages backwards through time. ``limit`` at most 1000."""
+class AuditFilter:
+    """Which events; ``None`` = any.
 
-    name: str | None = None
+    ``event`` is the beginning of an event's name. ``about`` is the id of a user: what they did, and what was done to them.
+    ``since`` and ``until`` belong to the span.
+    """
+
+    event: str | None = None
     actor_id: int | None = None
     subject: ResourceRef | None = None
+    about: int | None = None
     since: datetime | None = None
     until: datetime | None = None
-    before_id: int | None = None
-    limit: int = 100
 
 
-def events(tx: Tx, actor: Principal, query: EventQuery = EventQuery()) -> list[Event]:
-    """Events, newest first."""
+def events(
+    tx: Tx,
+    actor: Principal,
+    *,
+    filters: AuditFilter = AuditFilter(),
+    after: int | None = None,
+    limit: int = 100,
+) -> list[Event]:
+    """Events, newest first, at most 1000. ``after`` is the id of the last event of the page before."""
     require(actor, Permission.AUDIT_READ)
-    if query.name and not query.name.isprintable():
+    if filters.event and not filters.event.isprintable():
         return []
-    chosen = select(Event).order_by(Event.id.desc()).limit(min(query.limit, 1000))
-    if query.name:
-        chosen = chosen.where(Event.name.startswith(query.name, autoescape=True))
-    if query.actor_id is not None:
-        chosen = chosen.where(Event.actor_id == query.actor_id)
-    if query.subject is not None:
-        chosen = chosen.where(Event.subject_kind == query.subject.kind, Event.subject_id == query.subject.id)
-    if query.since is not None:
-        chosen = chosen.where(Event.at >= query.since)
-    if query.until is not None:
-        chosen = chosen.where(Event.at <= query.until)
-    if query.before_id is not None:
-        chosen = chosen.where(Event.id < query.before_id)
-    return list(tx.scalars(chosen))
+    chosen = select(Event).where(*_conditions(filters)).order_by(Event.id.desc()).limit(min(limit, 1000))
+    return list(tx.scalars(chosen if after is None else chosen.where(Event.id < after)))
+
+
+def _conditions(filters: AuditFilter) -> Iterator[ColumnElement[bool]]:
+    if filters.event:
+        yield Event.name.startswith(filters.event, autoescape=True)
+    if filters.actor_id is not None:
+        yield Event.actor_id == filters.actor_id
+    if filters.subject is not None:
+        yield and_(Event.subject_kind == filters.subject.kind, Event.subject_id == filters.subject.id)
+    if filters.about is not None:
+        done_to = and_(Event.subject_kind == "user", Event.subject_id == filters.about)
+        yield or_(Event.actor_id == filters.about, done_to)
+    if filters.since is not None:
+        yield Event.at >= filters.since
+    if filters.until is not None:
+        yield Event.at <= filters.until
 
 
 def _plain(value: Any) -> Any:

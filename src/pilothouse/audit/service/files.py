@@ -6,11 +6,10 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from pilothouse.audit.models import Event
-from pilothouse.audit.service.events import EventQuery, events
+from pilothouse.audit.service.events import AuditFilter, events
 from pilothouse.base.access import Permission, Principal, require
 from pilothouse.db import Database
 
@@ -18,14 +17,14 @@ PAGE = 1000
 COLUMNS = ("id", "at", "name", "actor_kind", "actor_id", "via", "subject_kind", "subject_id", "stage_id", "changes")
 
 
-def export(database: Database, actor: Principal, query: EventQuery, *, form: str) -> Iterator[str]:
-    """Lines of ``form`` ("csv" or "jsonl"), newest first; ``query.limit`` does not bound it.
+def export(database: Database, actor: Principal, *, filters: AuditFilter, form: str) -> Iterator[str]:
+    """Lines of ``form`` ("csv" or "jsonl"), newest first, however many.
 
     The permission is asked for at once, not at the first line. Each page is read in a transaction of its own, so that a
     slow reader holds nothing.
     """
     require(actor, Permission.AUDIT_READ)
-    return _csv(database, actor, query) if form == "csv" else _json_lines(database, actor, query)
+    return _csv(database, actor, filters) if form == "csv" else _json_lines(database, actor, filters)
 
 
 def facts_of(event: Event) -> dict[str, Any]:
@@ -48,23 +47,23 @@ def _cell(value: object) -> str:
     return f"'{text}" if is_formula else text
 
 
-def _csv(database: Database, actor: Principal, query: EventQuery) -> Iterator[str]:
+def _csv(database: Database, actor: Principal, filters: AuditFilter) -> Iterator[str]:
     yield csv_line(*COLUMNS)
-    for event in _every(database, actor, query):
+    for event in _every(database, actor, filters):
         yield csv_line(*facts_of(event).values())
 
 
-def _json_lines(database: Database, actor: Principal, query: EventQuery) -> Iterator[str]:
-    for event in _every(database, actor, query):
+def _json_lines(database: Database, actor: Principal, filters: AuditFilter) -> Iterator[str]:
+    for event in _every(database, actor, filters):
         yield json.dumps(facts_of(event)) + "\n"
 
 
-def _every(database: Database, actor: Principal, query: EventQuery) -> Iterator[Event]:
-    query = replace(query, limit=PAGE)
+def _every(database: Database, actor: Principal, filters: AuditFilter) -> Iterator[Event]:
+    after: int | None = None
     while True:
         with database.read() as tx:
-            found = events(tx, actor, query)
+            found = events(tx, actor, filters=filters, after=after, limit=PAGE)
         yield from found
         if len(found) < PAGE:
             return
-        query = replace(query, before_id=found[-1].id)
+        after = found[-1].id
