@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
+
+from pilothouse.base.errors import Invalid
 
 DEFAULT_HOME = Path("~/.pilothouse")
 
@@ -22,8 +26,32 @@ ApiKey = Annotated[str | None, typer.Option(help="API key for that server. Defau
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+class FileNotWritten(Invalid):
+    """The file can't be written. Choose another one."""
+
+    code = "cli/file-not-written"
+
+
 def home_or_default(home: Path | None) -> Path:
     return (home or Path(os.environ.get("PILOTHOUSE_HOME") or DEFAULT_HOME)).expanduser()
+
+
+@contextmanager
+def output(path: Path | None) -> Iterator[BinaryIO]:
+    """Where to write: standard output, or a file that only its owner reads and that appears when it is complete."""
+    if path is None:
+        yield sys.stdout.buffer
+        sys.stdout.flush()
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            yield file
+        draft.replace(path)
+    except OSError as error:
+        raise FileNotWritten(f"The file {path} can't be written: {error.strerror}. Choose another one.") from error
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def show(value: object, *, as_json: bool, columns: Sequence[str] = ()) -> None:

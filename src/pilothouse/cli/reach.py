@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 
@@ -69,17 +71,62 @@ class Reach:
                 return found
             page += 1
 
-    def _remote(self, method: str, path: str, body: object, params: dict[str, str]) -> httpx.Response:
+    def download(self, path: str, out: BinaryIO, **query: object) -> None:
+        """Write the answer to ``out`` as it comes, however long it is."""
+        params = {k: str(v) for k, v in query.items() if v is not None}
+        if self._server:
+            self._download_remote(path, params, out)
+        else:
+            asyncio.run(self._download_local(path, params, out))
+
+    def _download_remote(self, path: str, params: dict[str, str], out: BinaryIO) -> None:
+        with self._reachable(), httpx.stream("GET", **self._request(path, params)) as response:
+            if response.is_error:
+                response.read()
+                raise Refused(_sentence(response))
+            for chunk in response.iter_bytes():
+                out.write(chunk)
+
+    async def _download_local(self, path: str, params: dict[str, str], out: BinaryIO) -> None:
+        from pilothouse.app.local import local_api
+
+        assert self._home is not None
+        status, refusal = 0, bytearray()
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: dict[str, Any]) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            body = message.get("body", b"")
+            if status < 400:
+                out.write(body)
+            else:
+                refusal.extend(body)
+
+        scope = {
+            "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+            "path": f"/api/v1/{path}", "query_string": str(httpx.QueryParams(params)).encode(), "headers": [(b"host", b"localhost")],
+        }  # fmt: skip
+        with local_api(self._home) as api:
+            await api(scope, receive, send)
+        if status >= 400:
+            raise Refused(_sentence(httpx.Response(status, content=bytes(refusal))))
+
+    def _request(self, path: str, params: dict[str, str]) -> dict[str, Any]:
         assert self._server is not None
+        headers = {"Authorization": f"Key {self._key}"}
+        return {"url": f"{self._server.rstrip('/')}/api/v1/{path}", "params": params, "headers": headers, "timeout": 60}
+
+    def _remote(self, method: str, path: str, body: object, params: dict[str, str]) -> httpx.Response:
+        with self._reachable():
+            return httpx.request(method, json=body, **self._request(path, params))
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
         try:
-            return httpx.request(
-                method,
-                f"{self._server.rstrip('/')}/api/v1/{path}",
-                json=body,
-                params=params,
-                headers={"Authorization": f"Key {self._key}"},
-                timeout=60,
-            )
+            yield
         except httpx.InvalidURL as error:
             raise Invalid(
                 f"“{self._server}” is not a URL. Write it with its scheme, for example http://localhost:3939."
