@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pilothouse.base.errors import Conflict, Invalid, NotFound, Unavailable
 
@@ -213,4 +213,13 @@ class Launcher(Protocol):
 
     def capabilities(self) -> Capabilities:
         """What works here; probed once and remembered."""
+        ...
+
+
+@runtime_checkable
+class SeesConnections(Protocol):
+    """An ability beyond the contract: a launcher that can look at the network of its jobs."""
+
+    def connections(self, job_id: str) -> int:
+        """TCP connections that are open to the job's address at this moment; 0 for one without. Raises `JobUnknown`."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 import urllib.request
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from pilothouse.launcher.contract import (
     JobUnknown,
     Launcher,
     Resources,
+    SeesConnections,
     Signal,
     SignalRefused,
 )
@@ -141,6 +143,21 @@ class LauncherSuite:
         launcher.signal(spec.id, Signal.FREEZE)
         launcher.cancel(spec.id)
         assert wait_for(launcher, spec.id, FINAL).state is JobState.ENDED
+
+    def test_who_is_connected_is_seen_also_while_the_job_is_frozen(self, launcher: Launcher) -> None:
+        if not isinstance(launcher, SeesConnections):
+            pytest.skip("NOT EXERCISED: this launcher can't see connections")
+        spec = self.serving()
+        launcher.submit(spec)
+        address = wait_for(launcher, spec.id, {JobState.RUNNING}).address or ""
+        assert answer(address) == 200
+        until(lambda: launcher.connections(spec.id) == 0)
+        launcher.signal(spec.id, Signal.FREEZE)
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port))):
+            assert launcher.connections(spec.id) == 1
+        until(lambda: launcher.connections(spec.id) == 0)
+        launcher.cancel(spec.id)
 
     def test_an_ended_job_can_not_be_frozen(self, launcher: Launcher) -> None:
         spec = self.spec("pass")

@@ -17,9 +17,10 @@ from pilothouse.base.errors import PilothouseError
 from pilothouse.content.models import Content, Worker, WorkerState
 from pilothouse.content.service.workers import LIVE, QUEUE, START, held, move
 from pilothouse.content.tasks.engines import ContentEngines
+from pilothouse.content.tasks.rouse import thaw
 from pilothouse.content.tasks.start import note_status, status_of
 from pilothouse.db import DatabaseDown
-from pilothouse.launcher.contract import FINAL, JobState, JobStatus, Signal
+from pilothouse.launcher.contract import FINAL, JobState, JobStatus, SeesConnections, Signal
 from pilothouse.launcher.models import Job
 from pilothouse.tasks import enqueue
 from pilothouse.tasks.models import Task
@@ -114,25 +115,36 @@ class Reconciler:
                 self._end(worker, status, WorkerState.FAILED if died else WorkerState.ENDED)
             return
         self._note_change(job, status)
+        self._tend(worker, job, content, is_frozen=status.state is JobState.FROZEN, evict=evict)
+
+    def _tend(self, worker: Worker, job: Job, content: Content, *, is_frozen: bool, evict: bool) -> None:
+        """A worker whose job is alive: freeze, thaw, drain."""
         use = self._activity(job.key)
-        if worker.state == WorkerState.DRAINING:
+        if is_frozen and (worker.state == WorkerState.READY or self._is_used(job, use)):
+            thaw(self._engines, worker.id, job.key)
+        elif worker.state == WorkerState.DRAINING:
             self._drain(worker, job, use)
         elif evict:
             self._set(
                 worker, WorkerState.DRAINING, reason="Too many workers were frozen; the longest frozen went first."
             )
-        elif worker.state == WorkerState.READY and status.state is JobState.FROZEN:
-            self._engines.launcher.signal(job.key, Signal.THAW)
         elif worker.state == WorkerState.READY:
             self._rest(worker, job, content, use)
+        elif worker.state == WorkerState.FROZEN and not is_frozen:
+            self._freeze(worker, job)
+
+    def _is_used(self, job: Job, use: Activity) -> bool:
+        """Whether a socket is open, or a request on its way, as far as the log and the kernel know."""
+        launcher = self._engines.launcher
+        return use.open_sockets > 0 or (isinstance(launcher, SeesConnections) and launcher.connections(job.key) > 0)
 
     def _rest(self, worker: Worker, job: Job, content: Content, use: Activity) -> None:
-        """Freeze or stop an idle worker; only without open sockets and some seconds after the last response."""
+        """Freeze or stop an idle worker; only while nobody is connected and some seconds after the last response."""
         policy = content.idle or self._engines.idle
         limit = content.idle_timeout if content.idle_timeout is not None else self._engines.idle_timeout.total_seconds()
         started = (worker.last_used_at or worker.ready_at or worker.created_at).timestamp()
         quiet_s = time.time() - max(use.last_response, started)
-        if policy == "keep" or use.open_sockets or quiet_s < max(limit, QUIET.total_seconds()):
+        if policy == "keep" or quiet_s < max(limit, QUIET.total_seconds()) or self._is_used(job, use):
             return
         if (
             policy == "stop"
@@ -142,7 +154,18 @@ class Reconciler:
             self._set(worker, WorkerState.DRAINING, reason="It was idle.")
             return
         if self._set(worker, WorkerState.FROZEN):
+            self._freeze(worker, job)
+
+    def _freeze(self, worker: Worker, job: Job) -> None:
+        """The row says so already and the door sends nobody any more; who came just before that is let in."""
+        used = self._is_used(job, self._activity(job.key))
+        if not used:
             self._engines.launcher.signal(job.key, Signal.FREEZE)
+            with self._engines.database.read() as tx:
+                row = tx.get(Worker, worker.id)
+            used = row is None or row.state != WorkerState.FROZEN or self._is_used(job, self._activity(job.key))
+        if used:
+            thaw(self._engines, worker.id, job.key)
 
     def _drain(self, worker: Worker, job: Job, use: Activity) -> None:
         """``last_used_at`` holds when the draining began; ``None`` = at once."""
@@ -153,7 +176,7 @@ class Reconciler:
             and clock.now() - since > QUIET
             and time.time() - use.last_response > QUIET.total_seconds()
         )
-        if over or (quiet and not use.open_sockets):
+        if over or (quiet and not self._is_used(job, use)):
             self._engines.launcher.cancel(job.key)
 
     def _start_again(self, worker: Worker) -> None:

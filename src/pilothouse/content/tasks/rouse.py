@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from sqlalchemy import select
 
@@ -10,7 +11,7 @@ from pilothouse.base import clock
 from pilothouse.content.models import Worker, WorkerState
 from pilothouse.content.service.workers import held, move
 from pilothouse.content.tasks.engines import ContentEngines
-from pilothouse.launcher.contract import Signal, SignalRefused
+from pilothouse.launcher.contract import JobUnknown, Signal, SignalRefused
 from pilothouse.launcher.models import Job
 
 
@@ -27,15 +28,19 @@ class Rouser:
             row = tx.execute(
                 select(Worker, Job).join(Job, Job.id == Worker.job_id).where(Worker.id == worker_id)
             ).first()
-        if row is None or row[0].state != WorkerState.FROZEN:
-            return
-        worker, job = row
-        try:
-            self._engines.launcher.signal(job.key, Signal.THAW)
-        except SignalRefused:
-            return  # it ended meanwhile; the reconciler says so, and the next request starts another
-        with self._engines.database.write() as tx:
-            live = held(tx, worker.id)
-            if live.state == WorkerState.FROZEN:
-                live.last_used_at = clock.now()
-                move(live, WorkerState.READY)
+        if row is not None and row[0].state == WorkerState.FROZEN:
+            thaw(self._engines, worker_id, row[1].key)
+
+
+def thaw(engines: ContentEngines, worker_id: int, job_key: str) -> None:
+    """Let a frozen worker go on. The row moves first: whoever freezes it at this moment looks at the row afterwards.
+
+    One that ended meanwhile is left to the reconciler, which says so; the next request starts another.
+    """
+    with engines.database.write() as tx:
+        live = held(tx, worker_id)
+        if live.state == WorkerState.FROZEN:
+            live.last_used_at = clock.now()
+            move(live, WorkerState.READY)
+    with suppress(SignalRefused, JobUnknown):
+        engines.launcher.signal(job_key, Signal.THAW)

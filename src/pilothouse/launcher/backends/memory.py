@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from pilothouse.base import clock
+from pilothouse.launcher.backends.local.connections import established
 from pilothouse.launcher.contract import (
     FINAL,
     Capabilities,
@@ -94,6 +95,10 @@ class MemoryLauncher:
 
     def capabilities(self) -> Capabilities:
         return Capabilities(freezer="sigstop", weak=("Jobs are not isolated or limited: this launcher is for tests.",))
+
+    def connections(self, job_id: str) -> int:
+        address = self.status(job_id).address
+        return established(address) if address else 0
 
     def _get(self, job_id: str) -> _Running:
         try:

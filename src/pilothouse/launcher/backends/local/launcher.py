@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pilothouse.base.ids import new_key
-from pilothouse.launcher.backends.local import addresses, freezer, joblog, sandbox
+from pilothouse.launcher.backends.local import addresses, connections, freezer, joblog, sandbox
 from pilothouse.launcher.backends.local.options import LocalOptions
 from pilothouse.launcher.backends.local.probe import is_open, probe, top_links
 from pilothouse.launcher.contract import (
@@ -130,6 +130,10 @@ class LocalLauncher:
     def usage(self, job_id: str) -> Usage | None:
         """What a running job uses now; ``None`` where control groups can't tell. An ability beyond the contract."""
         return self._found.groups.usage(job_id)
+
+    def connections(self, job_id: str) -> int:
+        address = self.status(job_id).address
+        return connections.established(address) if address else 0
 
     def forget(self, job_id: str) -> None:
         """Remove the folder and log of an ended job. A running one is left alone."""
