@@ -549,6 +549,17 @@ def test_only_the_planned_folders_are_sent_from(stand: Stand) -> None:
         assert b"key" not in answer.body
 
 
+@pytest.mark.parametrize(
+    "path", [".ph-f/apps/secret", ".ph-f/apps/./secret", "./.ph-f/apps/secret", "%2eph-f/apps/secret"]
+)
+def test_a_path_within_an_app_is_the_apps_however_it_looks(stand: Stand, path: str) -> None:
+    (stand.plan.files["apps"] / "secret").write_text("another's source")
+    stand.send_to_app()
+    assert ask(stand.content, MOUNT + path).json()["path"] == "/.ph-f/apps/secret"
+    stand.door = lambda heard: (200, {"x-ph-to": "page", "x-ph-path": "/.ph-f/apps/secret"}, b"")
+    assert b"another" not in ask(stand.content, MOUNT).body
+
+
 def test_a_large_upload_streams_to_the_control_plane(stand: Stand) -> None:
     size = 64 * 1024 * 1024
     connection = http.client.HTTPConnection("127.0.0.1", stand.dashboard, timeout=60)

@@ -10,6 +10,7 @@ Json = dict[str, Any]
 TYPES = "type.googleapis.com/envoy.extensions."
 AUTHZ = "envoy.filters.http.ext_authz"
 HEADERS = "envoy.filters.http.header_mutation"
+FILE_SERVER = "envoy.filters.http.file_server"
 MERGE = "filters.http.header_mutation.v3.HeaderMutationPerRoute"
 
 
@@ -45,6 +46,17 @@ def drop(names: Iterable[str] = (), prefixes: Iterable[str] = ()) -> list[Json]:
     """Mutations that remove headers by name and by prefix."""
     by_prefix = [{"remove_on_match": {"key_matcher": {"prefix": prefix}}} for prefix in prefixes]
     return [{"remove": name} for name in names] + by_prefix
+
+
+def file_server(folders: Mapping[str, Any] | None = None) -> Json:
+    """The file filter's settings: path prefix → folder's prefix."""
+    mappings = [{"request_path_prefix": k, "file_path_prefix": v} for k, v in (folders or {}).items()]
+    return typed(
+        "filters.http.file_server.v3.FileServerConfig",
+        manager_config={"thread_pool": {"thread_count": 2}},
+        default_content_type="application/octet-stream",
+        path_mappings=mappings,
+    )
 
 
 def without_door() -> Json:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import ipaddress
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from pilothouse.gateway import headers
 from pilothouse.gateway.envoy import blocks, clients
 from pilothouse.gateway.envoy.accesslog import access_log
-from pilothouse.gateway.envoy.blocks import AUTHZ, HEADERS, Json, exactly, extension
+from pilothouse.gateway.envoy.blocks import AUTHZ, FILE_SERVER, HEADERS, Json, exactly, extension
 from pilothouse.gateway.envoy.plan import EnvoyPlan, Listener
 from pilothouse.gateway.envoy.replies import local_replies
 from pilothouse.gateway.envoy.routes import APPS, CONTROL_PLANE, gateway_headers, routes, unknown_host
 
-FILES = "/.ph-f/"
 #: A job is frozen 5 s after its last answer at the soonest. By then no connection is left that would be reset at its thaw.
 JOB_IDLE = "3s"
 #: No request or WebSocket lives longer: the bound within which somebody who lost access is really out.
@@ -121,24 +119,14 @@ def _sites(plan: EnvoyPlan, listener: Listener) -> list[Json]:
 
 
 def _chain(plan: EnvoyPlan) -> list[Json]:
-    file_server: dict[str, Any] = {
-        "manager_config": {"thread_pool": {"thread_count": 2}},
-        "default_content_type": "application/octet-stream",
-        "path_mappings": [
-            {"request_path_prefix": f"{FILES}{name}/", "file_path_prefix": f"{root}/"}
-            for name, root in plan.files.items()
-        ],
-    }
-    with_files = [
-        extension("envoy.filters.http.file_server", "filters.http.file_server.v3.FileServerConfig", **file_server)
-    ]
+    """The file filter has no folders here: it serves on the one route that names them, where the door has chosen the file."""
     return [
         *clients.rate_limit(plan),
         _lua("gate", script("gate")),
         _door(plan),
         _lua("door", script("door").replace("@POOLS@", pools(plan))),
         extension(HEADERS, "filters.http.header_mutation.v3.HeaderMutation"),
-        *(with_files if plan.files else []),
+        *([{"name": FILE_SERVER, "typed_config": blocks.file_server()}] if plan.files else []),
         extension("envoy.filters.http.router", "filters.http.router.v3.Router", suppress_envoy_headers=True),
     ]
 

@@ -9,10 +9,22 @@ from __future__ import annotations
 import re
 
 from pilothouse.gateway import headers
-from pilothouse.gateway.envoy.blocks import Json, drop, header_changes, put, said, what_was_said, without_door
+from pilothouse.gateway.envoy.blocks import (
+    FILE_SERVER,
+    Json,
+    drop,
+    file_server,
+    header_changes,
+    put,
+    said,
+    what_was_said,
+    without_door,
+)
 from pilothouse.gateway.envoy.clients import CLIENT_ADDRESS
 from pilothouse.gateway.envoy.plan import EnvoyPlan, Site
 
+#: Where the script after the door sends requests for files. No request on another route is served from there.
+FILES = "/.ph-f/"
 CONTROL_PLANE, APPS = "control-plane", "apps"
 
 #: Route class → limits. The timeout is for the whole answer, the idle timeout for silence on a stream or WebSocket.
@@ -34,7 +46,7 @@ def routes(plan: EnvoyPlan, site: Site) -> list[Json]:
     """All routes of one site, in order."""
     return [
         *(_app(name, limits, site) for name, limits in CLASSES.items()),
-        _files(site),
+        _files(plan, site),
         *_to_control_plane(plan, site, {"prefix": "/", "dynamic_metadata": [said(headers.TO, exact=headers.PAGE)]}),
         _hidden(),
         *(
@@ -92,14 +104,14 @@ def _app(name: str, limits: Json, site: Site) -> Json:
     }
 
 
-def _files(site: Site) -> Json:
-    """The file filter answers before this route's own answer is reached; the route carries the headers."""
+def _files(plan: EnvoyPlan, site: Site) -> Json:
+    """The file filter answers before this route's own answer is reached; the route carries the folders and the headers."""
+    folders = file_server({f"{FILES}{name}/": f"{root}/" for name, root in plan.files.items()})
+    changes = header_changes(response=[*_sandbox(site), {"append": put("x-content-type-options", "nosniff")}])
     return {
         "match": {"prefix": "/", "dynamic_metadata": [said(headers.TO, exact=headers.FILE)]},
         "direct_response": _text(503, "The file could not be sent."),
-        "typed_per_filter_config": header_changes(
-            response=[*_sandbox(site), {"append": put("x-content-type-options", "nosniff")}]
-        ),
+        "typed_per_filter_config": {**changes, **({FILE_SERVER: folders} if plan.files else {})},
     }
 
 
