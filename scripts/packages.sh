@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Debian packages that tests and measurements use. Installs what is missing when it may; says loudly what stays missing.
 set -euo pipefail
+PATH=$PATH:/usr/sbin
 declare -A program=(
-  [bubblewrap]=bwrap [postgresql]=postgres [chromium]=chromium [fonts-liberation]=fc-list [wrk]=wrk [procps]=ps [util-linux]=setpriv
+  [bubblewrap]=bwrap [postgresql]=postgres [chromium]=chromium [fonts-liberation]=fc-list [wrk]=wrk [procps]=ps [util-linux]=setpriv [nftables]=nft
 )
 missing=()
 for package in "${!program[@]}"; do

@@ -38,6 +38,7 @@ from pilothouse.gateway.serving import door_secret, running_since
 from pilothouse.gateway.usage import UsageReader
 from pilothouse.gateway.usage import sweep as sweep_usage
 from pilothouse.gateway.visitors import COUNTS, Visitors
+from pilothouse.launcher.contract import Launcher
 from pilothouse.settings import Loaded
 from pilothouse.stages import sync
 from pilothouse.tasks import Queue, Recurring, Run
@@ -46,6 +47,7 @@ from pilothouse.web import states
 
 log = structlog.get_logger(__name__)
 SWEEP = "system.sweep"
+GUARD_S = 5.0
 
 
 def run(loaded: Loaded, *, fd: int) -> None:
@@ -99,6 +101,7 @@ class ControlPlane:
                 daemon=True,
             ),
             threading.Thread(target=self._each, args=(30.0, house.resolver.flush_uses), daemon=True),
+            threading.Thread(target=self._each, args=(GUARD_S, partial(_guard, house.launcher)), daemon=True),
         ]
 
     def start(self) -> None:
@@ -181,6 +184,12 @@ class ControlPlane:
             pages=pages,
             visitors=self.visitors,
         )
+
+
+def _guard(launcher: Launcher) -> None:
+    """Jobs of this machine are guarded from each other, where the launcher can: an ability beyond the contract."""
+    if guard := getattr(launcher, "guard", None):
+        guard()
 
 
 def _visitors(house: House) -> Visitors:

@@ -95,6 +95,9 @@ def stop_all_jobs(house: House, *, patience_s: float = 15.0) -> None:
     while running and time.monotonic() < deadline:
         running = [key for key in running if house.launcher.status(key).state not in FINAL]
         time.sleep(0.05)
+    unguard = getattr(house.launcher, "unguard", None)  # an ability beyond the contract
+    if unguard is not None:
+        unguard()
 
 
 def _existing(loaded: Loaded) -> House:

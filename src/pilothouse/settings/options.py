@@ -138,6 +138,8 @@ class Launcher(Section):
     """Which launcher runs jobs."""
     sandbox: Literal["required", "preferred", "off"] = "preferred"
     """Isolation by bubblewrap. `required` refuses to start without it."""
+    packet_filter: Literal["required", "preferred", "off"] = "preferred"
+    """Let only the gateway connect to jobs of this machine, by nftables rules. Needs root. `required` refuses to start without them."""
     uid_base: int = Field(200_000, ge=1000)
     """When the server is root, content number N runs as uid `uid_base` + N."""
     readable_paths: list[Path] = []

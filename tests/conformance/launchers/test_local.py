@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pilothouse.base.ids import new_key
-from pilothouse.launcher.backends.local import LocalLauncher, LocalOptions
+from pilothouse.launcher.backends.local import LocalLauncher, LocalOptions, packetfilter
 from pilothouse.launcher.contract import FINAL, JobState, LauncherDown
 from pilothouse.testing.launcher import LauncherSuite, answer, until, wait_for
 
@@ -26,6 +26,7 @@ NOBODY = 65_534
 
 class Local(LauncherSuite):
     sandbox = "preferred"
+    packet_filter = "off"
 
     @pytest.fixture
     def jobs(self) -> Iterator[Path]:
@@ -36,11 +37,14 @@ class Local(LauncherSuite):
 
     @pytest.fixture
     def launcher(self, jobs: Path) -> LocalLauncher:
-        return LocalLauncher(LocalOptions(jobs, sandbox=self.sandbox))  # type: ignore[arg-type]
+        return self.made(jobs)
 
     @pytest.fixture
     def again(self, launcher: LocalLauncher, jobs: Path) -> Callable[[], LocalLauncher]:
-        return lambda: LocalLauncher(LocalOptions(jobs, sandbox=self.sandbox))  # type: ignore[arg-type]
+        return lambda: self.made(jobs)
+
+    def made(self, jobs: Path) -> LocalLauncher:
+        return LocalLauncher(LocalOptions(jobs, sandbox=self.sandbox, packet_filter=self.packet_filter))  # type: ignore[arg-type]
 
     def test_a_job_whose_shim_is_killed_ends_and_is_lost(self, launcher: LocalLauncher, jobs: Path) -> None:
         spec = self.serving()
@@ -130,6 +134,18 @@ class TestLocal(Local):
 class TestLocalWithoutSandbox(Local):
     sandbox = "off"
     identity = {"uid": 200_124} if os.geteuid() == 0 else {}
+
+
+@pytest.mark.skipif(packetfilter.find()[0] is None, reason="NOT EXERCISED: the packet filter (needs root and nftables)")
+class TestLocalWithPacketFilter(Local):
+    packet_filter = "required"
+    identity = {"uid": 200_125}
+
+    @pytest.fixture
+    def launcher(self, jobs: Path) -> Iterator[LocalLauncher]:
+        made = self.made(jobs)
+        yield made
+        made.unguard()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the tests above run as a plain user already")

@@ -20,8 +20,10 @@ from typing import Any
 from pilothouse.base.ids import new_key
 from pilothouse.launcher.backends.local import addresses, connections, freezer, joblog, sandbox
 from pilothouse.launcher.backends.local.options import LocalOptions
+from pilothouse.launcher.backends.local.packetfilter import CLOSED_S, PacketFilter, Place
 from pilothouse.launcher.backends.local.probe import is_open, probe, top_links
 from pilothouse.launcher.contract import (
+    FINAL,
     Capabilities,
     JobRefused,
     JobSpec,
@@ -49,11 +51,17 @@ class LocalLauncher:
         """Probes the machine. Raises `JobRefused` if a sandbox is required and does not work."""
         self._options, self._jobs = options, options.jobs
         self._jobs.mkdir(mode=0o711, parents=True, exist_ok=True)
-        self._found = probe(use_bwrap=options.sandbox != "off")
+        self._found = probe(options)
         if options.sandbox == "required" and self._found.bwrap is None:
             raise JobRefused(
                 f"A sandbox is required, but {self._found.why_no_bwrap} Install bubblewrap, or set launcher.sandbox."
             )
+        if options.packet_filter == "required" and self._found.nft is None:
+            raise JobRefused(
+                f"A packet filter is required, but {self._found.why_no_nft} Install nftables, or set launcher.packet_filter."
+            )
+        self._filter = PacketFilter(self._found.nft, self._jobs, self._places) if self._found.nft else None
+        self._over: set[str] = set()
         self._shims: list[subprocess.Popen[bytes]] = []
         self._links = top_links()
 
@@ -64,6 +72,7 @@ class LocalLauncher:
             LocalOptions(
                 jobs=home / "jobs",
                 sandbox=options.sandbox,
+                packet_filter=options.packet_filter,
                 readable_paths=tuple(options.readable_paths),
                 log_size=options.log_size,
                 log_files=options.log_files,
@@ -78,10 +87,11 @@ class LocalLauncher:
             if not job.exists():
                 self._write(job, spec)
             if not (job / "state.json").exists() and not _is_locked(job):
+                self._admit(job)
                 self._start(job, spec)
         except OSError as error:
             raise LauncherDown(
-                f"The job could not be started: {error.strerror}. Nothing was left behind; try again."
+                f"The job could not be started: {error.strerror or error}. Nothing was left behind; try again."
             ) from error
         return self.status(spec.id)
 
@@ -140,6 +150,36 @@ class LocalLauncher:
         if self.status(job_id).state in (JobState.ENDED, JobState.LOST):
             self._found.groups.remove(job_id)
             shutil.rmtree(self._jobs / job_id, ignore_errors=True)
+
+    def guard(self) -> None:
+        """Keep the packet filter fitting; to be called every few seconds. An ability beyond the contract. Raises ``OSError``."""
+        if self._filter is not None:
+            self._filter.fit()
+
+    def unguard(self) -> None:
+        """Take the packet filter away if no job runs. An ability beyond the contract. Raises ``OSError``."""
+        if self._filter is not None:
+            self._filter.remove()
+
+    def _admit(self, job: Path) -> None:
+        spec = _read_json(job / "spec.json")
+        if self._filter is not None and spec.get("address"):
+            self._filter.admit(Place(spec["address"], spec["uid"] or 0))
+
+    def _places(self) -> list[Place]:
+        """Where jobs listen, and where jobs listened that ended a moment ago. Others are not looked at again."""
+        names = {name for name in os.listdir(self._jobs) if sandbox.JOB_ID.fullmatch(name)}
+        self._over &= names
+        found = []
+        for name in names - self._over:
+            with contextlib.suppress(JobUnknown):
+                status, uid = self.status(name), _read_json(self._jobs / name / "spec.json").get("uid") or 0
+                ended = status.ended_at.timestamp() if status.ended_at and status.state is JobState.ENDED else None
+                if status.address is None or (ended is not None and ended < time.time() - CLOSED_S):
+                    self._over.add(name)
+                else:
+                    found.append(Place(status.address, uid, is_open=status.state not in FINAL))
+        return found
 
     def _folder(self, job_id: str) -> Path:
         job = self._jobs / job_id

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pilothouse.launcher.backends.local import cgroups
+from pilothouse.launcher.backends.local import cgroups, packetfilter
+from pilothouse.launcher.backends.local.options import LocalOptions
 from pilothouse.launcher.contract import Capabilities
 
 TRIAL_UID = 65_534
@@ -16,22 +17,18 @@ TRIAL_UID = 65_534
 
 @dataclass(frozen=True)
 class Findings:
-    """The answers: where bubblewrap is, whether it works with a user namespace, the control groups, and why not."""
+    """The answers: where bubblewrap and nft are, whether a sandbox gets a user namespace, the control groups, and why not."""
 
     bwrap: str | None
     user_namespaces: bool
     groups: cgroups.Hierarchies
     is_root: bool
     why_no_bwrap: str = ""
+    nft: str | None = None
+    why_no_nft: str = ""
 
     def capabilities(self) -> Capabilities:
-        facts, weak = [], []
-        if self.bwrap:
-            facts.append("Jobs run in a sandbox: own processes, own mounts, a read-only system.")
-        else:
-            weak.append(
-                f"Jobs are not isolated from each other: {self.why_no_bwrap} Install bubblewrap and allow user namespaces."
-            )
+        facts, weak = self._isolation()
         limits, freezer = self.groups.limits, self.groups.freezer
         if limits == "rlimits":
             weak.append(
@@ -42,20 +39,47 @@ class Findings:
         facts.append(
             "Idle jobs are frozen by " + ("signals." if freezer == "sigstop" else f"control groups ({freezer}).")
         )
-        if not self.is_root:
-            weak.append(
-                "All jobs run as one user, the server's own: a job can impersonate visitors to another. Start the server as root."
-            )
-        elif self.bwrap:
-            facts.append("Each content runs under a user id of its own.")
         if not has_swap():
             facts.append("There is no swap: frozen jobs keep their memory.")
         isolation = "bubblewrap" if self.bwrap else "none"
         return Capabilities(limits, freezer, isolation, facts=tuple(facts), weak=tuple(weak))
 
+    def _isolation(self) -> tuple[list[str], list[str]]:
+        """What keeps jobs apart from each other and from the machine, and what does not."""
+        facts, weak = [], []
+        if self.bwrap:
+            facts.append("Jobs run in a sandbox: own processes, own mounts, a read-only system.")
+        else:
+            weak.append(
+                f"Jobs see the files and processes of this machine: {self.why_no_bwrap} Install bubblewrap and allow user namespaces."
+            )
+        if not self.is_root:
+            weak.append(
+                "All jobs run as one user, the server's own: a job can impersonate visitors to another. Start the server as root."
+            )
+            return facts, weak
+        facts.append("Each content runs under a user id of its own.")
+        if self.nft:
+            facts.append(
+                "A packet filter lets nobody but the gateway connect to jobs, and only a job answer at its address."
+            )
+        else:
+            weak.append(
+                f"Jobs can reach each other: {self.why_no_nft} A job can impersonate visitors to another. "
+                "Install nftables and set launcher.packet_filter."
+            )
+        return facts, weak
 
-def probe(*, use_bwrap: bool) -> Findings:
-    """Try everything once; takes about a tenth of a second."""
+
+def probe(options: LocalOptions) -> Findings:
+    """Try everything once; takes about a tenth of a second and changes nothing."""
+    nft, why_no_nft = None, "the packet filter is switched off in the settings."
+    if options.packet_filter != "off":
+        nft, why_no_nft = packetfilter.find()
+    return replace(_probe_sandbox(use_bwrap=options.sandbox != "off"), nft=nft, why_no_nft=why_no_nft)
+
+
+def _probe_sandbox(*, use_bwrap: bool) -> Findings:
     is_root = os.geteuid() == 0
     groups = cgroups.find()
     if not use_bwrap:
