@@ -15,6 +15,7 @@ import uvicorn
 
 from pilothouse.app.dashboard import dashboard, origins
 from pilothouse.app.front import Front
+from pilothouse.app.health import Readiness, database_look, gateway_look, healthz, readyz, schema_look, tasks_look
 from pilothouse.app.house import House, build
 from pilothouse.app.server import bootstrap_secret
 from pilothouse.asgi.texts import chosen_language
@@ -91,6 +92,7 @@ class ControlPlane:
             replica=f"{house.installation}@{socket.gethostname()}"[:40],
             recurring=[Recurring("sweep", SWEEP, timedelta(hours=1))],
         )
+        self.readiness = self._readiness()
         self.front = self._front()
         self._listener = Listener(house.database, {CHANNEL: house.watch.wake})
         self._stopping = threading.Event()
@@ -162,6 +164,18 @@ class ControlPlane:
             pages=pages,
             protocol=application(_wire(house)),
             dashboard=dashboard(house),
+            open_to_all={"/healthz": healthz, "/readyz": readyz(self.readiness)},
+        )
+
+    def _readiness(self) -> Readiness:
+        loaded = self.house.loaded
+        return Readiness(
+            {
+                "database": database_look(self.house.database),
+                "schema": schema_look(self.house.database),
+                "gateway": gateway_look(loaded.settings.server.host, loaded.port),
+                "tasks": tasks_look(lambda: self.queue.round_at),
+            }
         )
 
     def _door(self, pages: Pages) -> Door:

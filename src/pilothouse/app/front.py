@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
@@ -24,13 +24,18 @@ BEFORE_LOGIN = frozenset({"/__login__", "/__api__/__login__"})
 
 
 class Front:
-    """Routes to the door, the page application, the protocol and the dashboard."""
+    """Routes to the door, the page application, the protocol and the dashboard.
+
+    ``open_to_all`` are paths that are answered whoever asks, also when it did not come through the gateway.
+    """
 
     def __init__(  # noqa: PLR0913 - what it leads to
-        self, *, secret: str, stages: Stages, resolver: Resolver, xsrf_key: bytes, door: App, pages: App, protocol: App, dashboard: App
+        self, *, secret: str, stages: Stages, resolver: Resolver, xsrf_key: bytes, door: App, pages: App, protocol: App, dashboard: App,
+        open_to_all: Mapping[str, App],
     ) -> None:  # fmt: skip
         self._secret, self._stages, self._resolver, self._xsrf_key = secret.encode(), stages, resolver, xsrf_key
         self._door, self._pages, self._protocol, self._dashboard = door, pages, protocol, dashboard
+        self._open_to_all = open_to_all
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -44,6 +49,8 @@ class Front:
         is_ours = hmac.compare_digest(headers.get(h.SECRET, "").encode(), self._secret)
         if path == "/__ping__":
             await _json(send, 200, {})
+        elif path in self._open_to_all:
+            await self._open_to_all[path](scope, receive, send)
         elif not is_ours:
             await _json(send, 421, {"code": 101, "error": "Requests come through the gateway only.", "payload": None})
         elif path.startswith(h.PAGE_PREFIX):

@@ -38,7 +38,7 @@ class Queue:
 
     ``replica`` names this process across restarts: what it ran when it died is taken up at once. What another replica
     ran is taken up when its lease ends, 15 seconds after it last gave a sign. A task that is lost twenty times without
-    finishing a step in between fails.
+    finishing a step in between fails. ``round_at`` is when tasks were last looked for with success (``time.monotonic()``).
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Queue:
         self._due: dict[str, datetime] = {}
         self._running: set[Attempt] = set()
         self._lock, self._stopping = threading.Lock(), threading.Event()
-        self._beat_at, self._is_new, self._trouble = 0.0, True, ""
+        self._beat_at, self._is_new, self._trouble, self.round_at = 0.0, True, "", time.monotonic()
         self._thread = threading.Thread(target=self._pump, name="tasks", daemon=True)
         self._listener = Listener(database, {CHANNEL: wake.set})
 
@@ -93,6 +93,7 @@ class Queue:
                 self._note("the queue stumbled and tries again", error)
             else:
                 self._note("")
+                self.round_at = time.monotonic()
             wake.wait(ROUND_S)
 
     def _note(self, trouble: str, error: Exception | None = None) -> None:
@@ -127,8 +128,7 @@ class Queue:
         with self._database.read() as tx:
             waiting = tx.scalars(select(Task.queue).where(*ready).distinct()).all()
         for queue in waiting:
-            free = self._limits.get(queue, IN_PARALLEL) - busy[queue]
-            if free <= 0:
+            if (free := self._limits.get(queue, IN_PARALLEL) - busy[queue]) <= 0:
                 continue
             with self._database.write() as tx:
                 chosen = select(Task).where(*ready, Task.queue == queue).order_by(Task.priority, Task.run_at, Task.id)

@@ -28,6 +28,9 @@ OWN_SEGMENTS = (
     "_",
     "favicon.ico",
     "robots.txt",
+    "healthz",
+    "readyz",
+    "metrics",
 )
 
 
