@@ -169,9 +169,52 @@ def test_places_are_one_key_away_and_the_theme_is_remembered(tab: Any) -> None:
     assert "Search content" in tab.inner_text("dialog[open]")
     tab.keyboard.press("Escape")
     tab.goto("/_/account")
-    tab.click("[data-theme-choice=dark]")
+    tab.click("main [data-theme-choice=dark]")
     tab.goto("/")
     assert tab.get_attribute("html", "data-bs-theme") == "dark"
+
+
+def test_the_palette_finds_content_and_actions_from_the_keyboard_alone(app: FastAPI, tab: Any) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    tab.goto("/")
+    tab.keyboard.press("Control+k")
+    tab.wait_for_selector("#palette-list [role=option] >> text=Plant monitor")
+    tab.keyboard.type("plant")
+    tab.wait_for_selector("[role=option][aria-selected=true] >> text=Plant monitor")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url(f"**/_/content/{item.guid}")
+    tab.keyboard.press("/")
+    tab.keyboard.type("versions")
+    tab.wait_for_selector("#palette-here [role=option][aria-selected=true] >> text=Versions")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/versions")
+    tab.keyboard.press("Control+k")
+    tab.keyboard.type("dark look")
+    tab.wait_for_selector("#palette-list [role=option][aria-selected=true] >> text=Use the dark look")
+    tab.keyboard.press("Enter")
+    assert tab.get_attribute("html", "data-bs-theme") == "dark" and not tab.locator("#palette").is_visible()
+    tab.keyboard.press("Control+k")
+    tab.keyboard.type("sign out")
+    tab.wait_for_selector("#palette-list [role=option][aria-selected=true] >> text=Sign out")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/__login__")
+
+
+def test_an_open_palette_is_read_aloud_like_any_list_of_choices(browser: Any, app: FastAPI) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="NOT EXERCISED: accessibility.")
+    publish(app, "jonas.brandt", "Plant monitor")
+    with served(app) as url:
+        tab = browser.new_page(base_url=url, bypass_csp=True)
+        tab.goto("/")
+        sign_in(tab, "jonas.brandt")
+        for query in ("", "a"):
+            tab.keyboard.press("Control+k")
+            tab.keyboard.type(query)
+            tab.wait_for_selector("#palette-list [role=option]")
+            violations = axe.Axe().run(tab).response["violations"]
+            assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
+            tab.keyboard.press("Escape")
+        tab.close()
 
 
 def test_the_addresses_that_clients_print_lead_to_the_item(app: FastAPI, tab: Any) -> None:

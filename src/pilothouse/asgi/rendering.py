@@ -20,9 +20,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pilothouse.asgi import formats
+from pilothouse.asgi.places import ADMINISTRATION_PARTS, Place, places
 from pilothouse.asgi.static_files import static_url
 from pilothouse.asgi.texts import catalogue, chosen_language
-from pilothouse.base.access import ANONYMOUS, Permission, Principal, may
+from pilothouse.base.access import ANONYMOUS, Principal
 
 PACKAGE = Path(__file__).parent.parent
 
@@ -47,17 +48,6 @@ class Badge:
 
     word: str
     tone: Literal["good", "busy", "cold", "bad", "off"]
-
-
-@dataclass(frozen=True)
-class Place:
-    """One entry of the rail. ``key`` goes there after ``g``."""
-
-    name: str
-    path: str
-    icon: str
-    key: str
-    section: str
 
 
 @dataclass(frozen=True)
@@ -96,16 +86,6 @@ def frame(request: Request) -> Frame:
         xsrf=getattr(request.state, "xsrf", None) or request.cookies.get("RSC-XSRF", ""),
         language=chosen_language(request.headers.get("accept-language", "")),
     )
-
-
-def places(caller: Principal) -> tuple[Place, ...]:
-    """Where this person can go: only what exists for them."""
-    if not caller.is_authenticated:
-        return ()
-    found = [Place("Home", "/", "home", "h", "home"), Place("Content", "/_/content", "apps", "c", "content")]
-    if may(caller, Permission.JOB_LIST):
-        found.append(Place("Administration", "/_/admin", "adjustments", "a", "admin"))
-    return tuple(found)
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -175,6 +155,7 @@ def templates(language: str) -> Environment:
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
     environment.globals |= {"static": static_url, "icon": icon, "htmx_config": HTMX_CONFIG}
+    environment.globals["administration_parts"] = ADMINISTRATION_PARTS
     environment.filters |= {"size": formats.size, "duration": formats.duration, "exact": formats.exact}
     environment.filters["ago"] = lambda at: formats.ago(at, texts)
     environment.filters["clock"] = _clock

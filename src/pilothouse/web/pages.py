@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from pilothouse.web import admin, connect, home
+from pilothouse.web import admin, connect, home, palette
 
 router = APIRouter(include_in_schema=False)
-for part in (home, admin, connect):
+for part in (home, admin, connect, palette):
     router.include_router(part.router)

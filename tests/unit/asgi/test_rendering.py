@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 from tests.factories.page_samples import Sample, samples
 
-from pilothouse.asgi.rendering import PACKAGE, Frame, content_origin, places, policy, templates
+from pilothouse.asgi.places import places
+from pilothouse.asgi.rendering import PACKAGE, Frame, content_origin, policy, templates
 from pilothouse.base.access import ANONYMOUS, Principal, Role
 
 SOMEONE = Principal(id=1, role=Role.ADMINISTRATOR, username="amara.okoye")

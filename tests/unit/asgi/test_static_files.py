@@ -12,7 +12,7 @@ from pilothouse.asgi.static_files import assets, router, static_url
 
 ROOT = Path(__file__).parents[3]
 FIRST_LOAD = (
-    "vendor/tabler.min.css", "app.css", "theme.js", "vendor/htmx.min.js", "app.js", "vendor/inter-latin.woff2", "vendor/icons.svg",
+    "vendor/tabler.min.css", "app.css", "frame.css", "theme.js", "vendor/htmx.min.js", "app.js", "palette.js", "vendor/inter-latin.woff2", "vendor/icons.svg",
     "mark.svg", "vendor/jetbrains-mono-latin.woff2",
 )  # fmt: skip
 

@@ -9,6 +9,7 @@ from pilothouse.asgi.texts import catalogue, chosen_language, parse_po
 from pilothouse.base.access import Role
 from pilothouse.content.pages.views import KINDS
 from pilothouse.content.pages.visit import _TABS
+from pilothouse.web.palette import ACTIONS, HEADS
 from pilothouse.web.refusals import TITLES
 
 
@@ -23,7 +24,8 @@ def said_in_templates() -> set[str]:
 def said_in_code() -> set[str]:
     badges = {word for file in PACKAGE.rglob("*.py") for word in re.findall(r'Badge\(\s*"([^"]+)"', file.read_text())}
     names = {name for _, name, _, _ in _TABS} | {kind.label for kind in KINDS.values()} | {words for _, words in TITLES}
-    return badges | names | {role.value for role in Role}
+    palette = {entry.name for entry in ACTIONS} | set(HEADS)
+    return badges | names | palette | {role.value for role in Role}
 
 
 def test_everything_a_viewer_reads_has_a_german_translation() -> None:

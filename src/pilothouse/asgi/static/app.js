@@ -29,6 +29,8 @@ document.addEventListener("click", async (event) => {
     applyTheme();
     showTheme();
   }
+  const opens = event.target.closest("main [data-opens], .rail [data-opens]");
+  if (opens) document.getElementById(opens.dataset.opens).showModal();
   document.querySelectorAll("details.menu[open]").forEach((menu) => {
     if (!menu.contains(event.target)) menu.open = false;
   });
@@ -36,7 +38,7 @@ document.addEventListener("click", async (event) => {
 
 function showTheme() {
   const chosen = localStorage.getItem("theme") ?? "system";
-  document.querySelectorAll("[data-theme-choice]").forEach((button) => {
+  document.querySelectorAll("button[data-theme-choice]").forEach((button) => {
     button.setAttribute("aria-pressed", String(button.dataset.themeChoice === chosen));
   });
 }
@@ -64,10 +66,11 @@ document.addEventListener("htmx:after:swap", () => { toEnd(); showTheme(); });
 let waitsForPlace = false;
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") document.querySelectorAll("details.menu[open]").forEach((menu) => { menu.open = false; });
-  if (event.target.closest("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, textarea, select, dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "/") {
     event.preventDefault();
-    (document.querySelector("#gallery-search") ?? document.querySelector("#search"))?.focus();
+    const own = document.querySelector("#gallery-search");
+    if (own) own.focus(); else globalThis.openPalette?.();
   }
   if (event.key === "?") document.querySelector("#shortcuts")?.showModal();
   if (waitsForPlace) document.querySelector(`[data-key="${CSS.escape(event.key)}"]`)?.click();
