@@ -26,6 +26,7 @@ from pilothouse.base import clock
 from pilothouse.base.access import SYSTEM, OpenTo, Role, Share
 from pilothouse.base.ids import new_guid, new_key
 from pilothouse.content.models import Access, Bundle, Content, Worker, WorkerState
+from pilothouse.content.service import WorkerRules
 from pilothouse.content.service.routes import ContentRoutes
 from pilothouse.db import Database, Watch
 from pilothouse.db.schema import migrate
@@ -195,7 +196,7 @@ def serve(folder: Path) -> None:
     watch = Watch(database)
     routes = ContentRoutes(
         database, watch, folder=lambda content, bundle: folder, rouse=lambda content, bundle: None,
-        public_url=lambda stage: "http://localhost:3939", init_timeout_s=60,
+        public_url=lambda stage: "http://localhost:3939", rules=WorkerRules(Settings(), Stages(database, watch)),
     )  # fmt: skip
     say = lambda *words: " ".join(words).encode()  # noqa: E731
     door = Door(

@@ -99,7 +99,7 @@ def inner_model(annotation: Any) -> type[BaseModel] | None:
 
 
 def shown(value: object) -> str:
-    if value is None or value in ([], ""):
+    if value is None or value in ([], {}, ""):
         return "–"
     return f"`{value}`"
 

@@ -7,17 +7,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from pilothouse.base.ids import new_guid
 from pilothouse.content.models import Bundle, Content, Worker
+from pilothouse.content.service import WorkerRules
 from pilothouse.content.tasks import ContentEngines
 from pilothouse.db import Database, Watch
 from pilothouse.db.secrets import load_secrets
 from pilothouse.identity.models import User
 from pilothouse.launcher.backends.memory import MemoryLauncher
-from pilothouse.launcher.contract import JobSpec, JobStatus, Resources
+from pilothouse.launcher.contract import JobSpec, JobStatus
 from pilothouse.runtimes.contract import Lock, Runtime
 from pilothouse.runtimes.restorers.memory import MemoryRestorer
+from pilothouse.settings import Settings
 from pilothouse.stages import Stages
 from pilothouse.stages.models import Stage
 from pilothouse.storage.stores.memory import MemoryStore
@@ -46,20 +49,28 @@ class StandIn(MemoryLauncher):
         return status
 
 
-def engines_over(database: Database, folder: Path, launcher: MemoryLauncher) -> ContentEngines:
-    """Engines whose library of no packages is restored already."""
+def engines_over(
+    database: Database, folder: Path, launcher: MemoryLauncher, rules: WorkerRules | None = None
+) -> ContentEngines:
+    """Engines whose library of no packages is restored already. ``rules`` default to those of the default settings."""
+    stages = Stages(database, Watch(database))
     folder.mkdir(exist_ok=True)
     restorer = MemoryRestorer(folder / "libraries")
     restorer.restore(Lock(()), PYTHON, lambda text: None)
     never: Callable[[int], int | None] = lambda content_id: None  # noqa: E731
     return ContentEngines(
         database=database, secrets=load_secrets(folder / "keys" / "secrets.json"), jobs_key=b"k" * 32, blobs=MemoryStore(),
-        launcher=launcher, restorer=restorer, stages=Stages(database, Watch(database)), apps=folder / "apps",
+        launcher=launcher, restorer=restorer, stages=stages, apps=folder / "apps",
         runtimes=lambda: [PYTHON], matching="nearest", index="", public_url=lambda stage: "http://localhost:3939",
-        limits=lambda group: Resources(), uid_of=never, unpack_limits=UnpackLimits(100, 10_000_000),
+        rules=rules or WorkerRules(Settings(), stages), uid_of=never, unpack_limits=UnpackLimits(100, 10_000_000),
         builds=folder / "builds", build_timeout=timedelta(minutes=1), build_size_limit=100 * 1024 * 1024,
-        init_timeout=timedelta(seconds=10), idle_timeout=timedelta(minutes=2), drain_timeout=timedelta(seconds=5),
+        drain_timeout=timedelta(seconds=5),
     )  # fmt: skip
+
+
+def rules_with(database: Database, **content: Any) -> WorkerRules:
+    """Rules of the default settings but for these options of ``[content]``."""
+    return WorkerRules(Settings.model_validate({"content": content}), Stages(database, Watch(database)))
 
 
 def add_app(engines: ContentEngines) -> tuple[int, int]:

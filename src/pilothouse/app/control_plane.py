@@ -186,7 +186,7 @@ class ControlPlane:
             folder=house.engines.folder,
             rouse=Rouser(house.engines, partial(wanted_worker, house.database)).rouse,
             public_url=house.public_url,
-            init_timeout_s=house.loaded.settings.content.init_timeout.total_seconds(),
+            rules=house.engines.rules,
         )
         return Door(
             secret=door_secret(house.loaded.home / "keys"),
@@ -239,6 +239,7 @@ def _wire(house: House) -> Wire:
         restorer=house.restorer,
         runtimes=house.runtimes,
         public_url=house.public_url,
+        worker_rules=house.engines.rules,
         rules=house.rules,
         xsrf_key=house.xsrf_key,
         login_cookie=house.resolver.cookie,

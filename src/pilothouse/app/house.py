@@ -13,6 +13,7 @@ from pilothouse.audit import audit_sinks
 from pilothouse.audit.contract import AuditSink
 from pilothouse.base.ids import new_key
 from pilothouse.base.seam import Seam
+from pilothouse.content.service.terms import WorkerRules
 from pilothouse.content.tasks import ContentEngines
 from pilothouse.db import Database, Watch
 from pilothouse.db.secrets import Secrets, load_key, load_secrets
@@ -20,7 +21,7 @@ from pilothouse.identity.contract import Rules
 from pilothouse.identity.service import Resolver, cookie_name
 from pilothouse.identity.service.passwords import set_concurrency
 from pilothouse.launcher import launchers
-from pilothouse.launcher.contract import Launcher, Resources
+from pilothouse.launcher.contract import Launcher
 from pilothouse.runtimes import library_restorers
 from pilothouse.runtimes.contract import Restorer, Runtime
 from pilothouse.runtimes.discover import discover
@@ -120,17 +121,14 @@ def _engines(loaded: Loaded, database: Database, secrets: Secrets, stages: Stage
         matching=settings.runtimes.python_matching,
         index=settings.runtimes.python_index,
         public_url=lambda stage_id: loaded.public_url + ((s.path.rstrip("/")) if (s := stages.by_id(stage_id)) else ""),
-        limits=_limits(loaded),
+        rules=WorkerRules(settings, stages),
         uid_of=lambda content_id: settings.launcher.uid_base + content_id if os.geteuid() == 0 else None,
         unpack_limits=UnpackLimits(content.unpacked_files_limit, content.unpacked_size_limit),
-        init_timeout=content.init_timeout,
-        idle_timeout=content.idle_timeout,
         drain_timeout=content.drain_timeout,
         builds=home / "cache" / "builds",
         build_timeout=settings.runtimes.build_timeout,
         build_size_limit=settings.runtimes.build_size_limit,
         builds_allowed=settings.runtimes.builds,
-        idle=content.idle,
         frozen_limit=content.frozen_limit,
     )
 
@@ -160,15 +158,6 @@ def _runtimes(loaded: Loaded) -> Callable[[], list[Runtime]]:
     """Jobs that run under another uid need an interpreter that uid can read."""
     for_uid = loaded.settings.launcher.uid_base if os.geteuid() == 0 else None
     return lambda: discover(loaded.settings.runtimes.python, for_uid=for_uid)
-
-
-def _limits(loaded: Loaded) -> Callable[[str], Resources]:
-    groups = {
-        g.key: Resources(cpu_limit=g.cpu, memory_limit=g.memory, processes_limit=g.processes)
-        for g in loaded.settings.load_groups
-    }
-    default = groups.get("medium") or next(iter(groups.values()))
-    return lambda key: groups.get(key, default)
 
 
 def _rules(loaded: Loaded) -> Rules:

@@ -23,7 +23,7 @@ from pilothouse.stages import StageRef
 
 router = APIRouter()
 #: Keys clients send with content that we take; all others are ignored, as the protocol wants.
-FIELDS = ("title", "description", "access_type", "locked", "locked_message", *shapes.SETTABLE)
+FIELDS = ("title", "description", "access_type", "locked", "locked_message", "load_group", *shapes.SETTABLE)
 
 
 class GrantInvalid(Invalid):
@@ -78,7 +78,8 @@ def list_content(
 def create_content(body: JsonObject, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[str, Any]:
     fields = {k: v for k, v in body.items() if k in FIELDS and v is not None}
     with wire.database.write() as tx:
-        row = service.create_content(tx, caller, stage, name=text_or_none(body, "name"), fields=fields)
+        name = text_or_none(body, "name")
+        row = service.create_content(tx, caller, stage, name=name, fields=fields, rules=wire.worker_rules)
         return shown(tx, caller, stage, wire, [row])[0]
 
 
@@ -97,7 +98,7 @@ def update_content(guid: Guid, body: JsonObject, caller: SignedIn, stage: StageO
         row = service.get_content(tx, caller, stage, guid)
         if owner_guid := text_or_none(body, "owner_guid"):
             changes["owner_id"] = people.get_user(tx, owner_guid).id
-        service.update_content(tx, caller, row, changes=changes)
+        service.update_content(tx, caller, row, changes=changes, rules=wire.worker_rules)
         return shown(tx, caller, stage, wire, [row])[0]
 
 

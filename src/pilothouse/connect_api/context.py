@@ -8,6 +8,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from pilothouse.content.service import WorkerRules
 from pilothouse.db import Database
 from pilothouse.db.secrets import Secrets
 from pilothouse.identity.contract import Rules
@@ -30,6 +31,7 @@ class Wire:
     restorer: Restorer
     runtimes: Callable[[], list[Runtime]]
     public_url: Callable[[int], str]
+    worker_rules: WorkerRules
     rules: Rules
     xsrf_key: bytes
     login_cookie: str

@@ -7,8 +7,9 @@ from typing import Any
 from fastapi import APIRouter
 
 from pilothouse.asgi.context import SignedIn
-from pilothouse.connect_api.context import WireOf
+from pilothouse.connect_api.context import StageOf, WireOf
 from pilothouse.connect_api.errors import NoEndpoint
+from pilothouse.content.service.terms import TIMEOUTS
 
 router = APIRouter()
 
@@ -52,18 +53,25 @@ def applications(caller: SignedIn) -> dict[str, Any]:
 
 @router.get("/server_settings/scheduler")
 @router.get("/server_settings/scheduler/{app_mode}")
-def scheduler(caller: SignedIn, wire: WireOf, app_mode: str = "") -> dict[str, float]:
-    """The defaults for new content; 0 = no limit."""
-    options = wire.loaded.settings.content
+def scheduler(caller: SignedIn, stage: StageOf, wire: WireOf, app_mode: str = "") -> dict[str, Any]:
+    """The defaults of new content of this kind and what its load group allows; 0 = no limit. Whole numbers but for
+    cores and the load factor: clients read them as such.
+    """
+    rules = wire.worker_rules
+    defaults, group = rules.defaults, rules.default_group(stage.id, app_mode)
     known = {
-        "max_processes": 1,
-        "max_conns_per_process": 100,
-        "load_factor": 0.5,
-        "init_timeout": options.init_timeout.total_seconds(),
-        "idle_timeout": options.idle_timeout.total_seconds(),
-        "connection_timeout": 3600,
-        "read_timeout": 3600,
-        "max_processes_limit": 1,
+        "max_processes": min(defaults.max_processes, group.workers),
+        "max_conns_per_process": defaults.max_conns_per_process,
+        "load_factor": defaults.load_factor,
+        **{name: int(getattr(defaults, name).total_seconds()) for name in TIMEOUTS},
+        "min_processes_limit": group.workers,
+        "max_processes_limit": group.workers,
+        "cpu_limit": group.cpu,
+        "memory_limit": group.memory,
+        "max_cpu_request": group.cpu,
+        "max_cpu_limit": group.cpu,
+        "max_memory_request": group.memory,
+        "max_memory_limit": group.memory,
     }
     return {name: known.get(name, 0) for name in LIMITS}
 

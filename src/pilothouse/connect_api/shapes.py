@@ -70,6 +70,7 @@ def content(row: Content, *, owner_guid: str, share: Share, public_url: str) -> 
         "locked_message": row.locked_message,
         "extension": False,
         **{name: getattr(row, name) for name in SETTABLE},
+        "load_group": row.load_group,
         "environment_guid": None,
         "cluster_name": "Local",
         "image_name": None,

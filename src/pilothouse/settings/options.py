@@ -161,10 +161,21 @@ class Content(Section):
     """Largest total of the files in an archive, in bytes."""
     unpacked_files_limit: int = Field(20_000, ge=1)
     """Most files in an archive."""
+    max_processes: int = Field(3, ge=1, le=1000)
+    """Workers that content may have at once, where it names no number itself. Its load group may allow fewer."""
+    max_conns_per_process: int = Field(20, ge=1, le=100_000)
+    """Connections that one worker may have, where content names no number itself."""
+    load_factor: float = Field(0.5, ge=0, le=1)
+    """Another worker is started when each has more than this share of the connections it may have. 0: with the first connection."""
     init_timeout: Duration = timedelta(seconds=60)
-    """A worker that does not listen after this long has failed to start."""
+    """A worker that does not listen after this long has failed to start. 0: an hour."""
     idle_timeout: Duration = timedelta(minutes=2)
-    """A worker without connections is frozen (or stopped, see `idle`) after this long."""
+    """A worker without connections is frozen (or stopped, see `idle`) after this long, and never before 5 seconds."""
+    connection_timeout: Duration = timedelta(hours=1)
+    """A connection without traffic is closed after this long. The longer of this and `read_timeout` counts, rounded up to 1 minute,
+    5 minutes, 1 hour or no limit. 0: no limit."""
+    read_timeout: Duration = timedelta(hours=1)
+    """The same for connections on which nothing comes from the client."""
     idle: Literal["freeze", "stop", "keep"] = "freeze"
     """What happens to an idle worker."""
     frozen_limit: int = Field(50, ge=0)
@@ -236,6 +247,10 @@ class LoadGroup(Section):
     """Memory one job may use, in bytes."""
     processes: int = Field(256, ge=8)
     """Processes and threads one job may have."""
+    workers: int = Field(10, ge=1, le=1000)
+    """Workers that one content may have at once."""
+    given_by: Literal["publishers", "administrators"] = "publishers"
+    """Who may choose it for content. What a stage gives by default needs nobody's choice."""
 
 
 class StageOption(Section):
@@ -249,6 +264,10 @@ class StageOption(Section):
     """URL prefix, `/` or `/KEY/`. Default: `/` for the first stage, `/KEY/` for the others."""
     host: str | None = None
     """A host name of its own."""
+    load_group: str | None = None
+    """The load group of content that names none. Default: `medium`, or the first one."""
+    kind_load_groups: dict[str, str] = {}
+    """The same for kinds of content, such as `{ python-shiny = "high" }`; stronger than `load_group`."""
     usage: Literal["named", "pseudonymous", "counts"] = "named"
     """What statistics of use keep of a signed-in visitor: who it was, a pseudonym that changes each month, or nothing."""
 
@@ -271,9 +290,9 @@ class Settings(Section):
         StageOption(key="prod", title="Production"),
     ]
     load_groups: list[LoadGroup] = [
-        LoadGroup(key="low", cpu=0.5, memory=512 * MB, processes=128),
-        LoadGroup(key="medium", cpu=1.0, memory=2048 * MB, processes=256),
-        LoadGroup(key="high", cpu=4.0, memory=8192 * MB, processes=1024),
+        LoadGroup(key="low", cpu=0.5, memory=512 * MB, processes=128, workers=2),
+        LoadGroup(key="medium", cpu=1.0, memory=2048 * MB, processes=256, workers=5),
+        LoadGroup(key="high", cpu=4.0, memory=8192 * MB, processes=1024, workers=10),
     ]
 
     @model_validator(mode="after")
@@ -284,4 +303,15 @@ class Settings(Section):
         ):
             if not keys or len(set(keys)) != len(keys):
                 raise ValueError(f"{what} must have at least one entry and no key twice")
+        return self
+
+    @model_validator(mode="after")
+    def _stages_name_load_groups_that_exist(self) -> Settings:
+        known = [group.key for group in self.load_groups]
+        for stage in self.stages:
+            for named in (stage.load_group, *stage.kind_load_groups.values()):
+                if named is not None and named not in known:
+                    raise ValueError(
+                        f"the stage {stage.key} names the load group {named}; there are {', '.join(known)}"
+                    )
         return self

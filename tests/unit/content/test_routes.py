@@ -14,12 +14,15 @@ from pilothouse.base import clock
 from pilothouse.base.access import ANONYMOUS, OpenTo, Principal, Role, Share
 from pilothouse.base.ids import new_guid
 from pilothouse.content.models import Access, Bundle, Content, Worker, WorkerState
+from pilothouse.content.service import WorkerRules
 from pilothouse.content.service.routes import ContentRoutes
 from pilothouse.db import Database, Watch
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, StaticFile, Target
 from pilothouse.gateway.contract import Worker as Address
 from pilothouse.identity.models import Group, User
 from pilothouse.launcher.models import Job
+from pilothouse.settings import Settings
+from pilothouse.stages import Stages
 from pilothouse.stages.models import Stage
 from pilothouse.testing.clock import FrozenClock
 
@@ -96,7 +99,7 @@ def site(database: Database, tmp_path: Path) -> Iterator[Site]:
     watch = Watch(database)
     routes = ContentRoutes(
         database, watch, folder=lambda content, bundle: folders[bundle.id], rouse=lambda *ids: roused.append(ids),
-        public_url=lambda stage: "http://localhost:3939", init_timeout_s=60,
+        public_url=lambda stage: "http://localhost:3939", rules=WorkerRules(Settings(), Stages(database, watch)),
     )  # fmt: skip
     yield Site(database, watch, routes, folders[1], guid, roused)
     watch.close()

@@ -6,13 +6,11 @@ import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from tests.factories.engines import SLEEPS, StandIn, add_app, add_worker, engines_over
+from tests.factories.engines import SLEEPS, StandIn, add_app, add_worker, engines_over, rules_with
 
 from pilothouse.base.access import Role
 from pilothouse.content.models import Bundle, Worker, WorkerState
@@ -105,7 +103,7 @@ def test_what_never_listens_is_ended_and_leaves_no_open_row(
     database: Database, tmp_path: Path, launcher: StandIn
 ) -> None:
     launcher.script = SLEEPS
-    engines = replace(engines_over(database, tmp_path / "e", launcher), init_timeout=timedelta(seconds=0.2))
+    engines = engines_over(database, tmp_path / "e", launcher, rules_with(database, init_timeout=0.2))
     worker = add_worker(engines, *add_app(engines))
     problem = bring_up(engines, worker)
     assert problem is not None and "does not listen" in problem.sentence

@@ -15,11 +15,13 @@ from pilothouse.base.ids import new_guid
 from pilothouse.content import service
 from pilothouse.content.contract import VanityInvalid, VanityTaken, VanityUnknown
 from pilothouse.content.models import Access, Bundle, Content
+from pilothouse.content.service import WorkerRules
 from pilothouse.content.service.routes import ContentRoutes
 from pilothouse.db import Database, Watch
 from pilothouse.gateway.contract import Asked, Place
 from pilothouse.identity.models import User
-from pilothouse.stages import Stage
+from pilothouse.settings import Settings
+from pilothouse.stages import Stage, Stages
 
 ANNA, BEN = (Principal(n, Role.PUBLISHER, f"user{n}") for n in (1, 2))
 ADMINISTRATOR = Principal(3, Role.ADMINISTRATOR, "user3")
@@ -68,7 +70,7 @@ def site(database: Database, tmp_path: Path) -> Iterator[Site]:
     watch = Watch(database)
     routes = ContentRoutes(
         database, watch, folder=lambda content, bundle: tmp_path, rouse=lambda *ids: None,
-        public_url=lambda stage: "http://localhost:3939", init_timeout_s=60,
+        public_url=lambda stage: "http://localhost:3939", rules=WorkerRules(Settings(), Stages(database, watch)),
     )  # fmt: skip
     yield Site(database, watch, routes, guids)
     watch.close()

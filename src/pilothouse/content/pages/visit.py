@@ -48,6 +48,12 @@ class Visit:
     def base(self) -> str:
         return f"{frame(self.request).base}/_/content/{self.guid}"
 
+    @property
+    def worker_rules(self) -> service.WorkerRules:
+        """Under which terms content may ask to run here."""
+        state = self.request.app.state
+        return service.WorkerRules(state.loaded.settings, state.stages)
+
     def content(self, tx: Tx, permission: Permission = Permission.CONTENT_VIEW) -> Content:
         """The item, if the caller may do this with it; raises as `get_content` does."""
         return service.get_content(tx, self.caller, self.stage, self.guid, permission)

@@ -22,12 +22,13 @@ from pilothouse.content.service.sharing import (
     share_of,
     shares_of,
 )
+from pilothouse.content.service.terms import Terms, WorkerRules
 from pilothouse.content.service.vanity import clear_vanity, set_vanity, vanity_of, vanity_paths
 from pilothouse.content.service.variables import set_variables, variable_names, variable_values
 
 __all__ = [
-    "access_list", "activate", "add_bundle", "bundles", "change_grant", "clear_vanity", "content_of_id", "create_content", "delete_bundle",
-    "delete_content", "deploy", "deployments", "get_bundle", "get_content", "get_job", "grant", "grant_of", "jobs", "list_content",
-    "read_manifest", "resource_of", "revoke_grant", "running_jobs", "set_vanity", "set_variables", "share_of", "shares_of", "stop_job",
-    "update_content", "vanity_of", "vanity_paths", "variable_names", "variable_values",
+    "Terms", "WorkerRules", "access_list", "activate", "add_bundle", "bundles", "change_grant", "clear_vanity", "content_of_id",
+    "create_content", "delete_bundle", "delete_content", "deploy", "deployments", "get_bundle", "get_content", "get_job", "grant",
+    "grant_of", "jobs", "list_content", "read_manifest", "resource_of", "revoke_grant", "running_jobs", "set_vanity", "set_variables",
+    "share_of", "shares_of", "stop_job", "update_content", "vanity_of", "vanity_paths", "variable_names", "variable_values",
 ]  # fmt: skip

@@ -15,7 +15,9 @@ from pilothouse.base.errors import Denied, NotAuthenticated
 from pilothouse.base.ids import is_guid, new_guid, new_key
 from pilothouse.content.contract import ContentInvalid, ContentUnknown, NameTaken
 from pilothouse.content.models import Access, Content
+from pilothouse.content.service import terms
 from pilothouse.content.service.sharing import resource_of
+from pilothouse.content.service.terms import WorkerRules
 from pilothouse.content.service.vanity import clear_vanity
 from pilothouse.content.service.workers import drain_all
 from pilothouse.db import Tx
@@ -36,15 +38,21 @@ NEVER_NULL = {
     "run_as_current_user": False,
     "access_type": OpenTo.ACL.value,
 }
-RESTARTING = frozenset({"memory_limit", "cpu_limit", "load_group", "run_as"})
+RESTARTING = frozenset({"memory_request", "memory_limit", "cpu_request", "cpu_limit", "load_group", "run_as"})
 
 
 def create_content(
-    tx: Tx, actor: Principal, stage: StageRef, *, name: str | None = None, fields: Mapping[str, Any] | None = None
+    tx: Tx,
+    actor: Principal,
+    stage: StageRef,
+    *,
+    name: str | None = None,
+    fields: Mapping[str, Any] | None = None,
+    rules: WorkerRules | None = None,
 ) -> Content:
     """New content without a bundle, owned by ``actor``. A missing or empty name is invented.
 
-    Raises `ContentInvalid`, `NameTaken`.
+    ``rules`` are needed where ``fields`` say how workers run. Raises `ContentInvalid`, `LimitExceeded`, `NameTaken`.
     """
     require(actor, Permission.CONTENT_CREATE)
     if actor.id is None:
@@ -53,8 +61,7 @@ def create_content(
     _check_name(tx, chosen, stage.id, actor.id)
     guid = new_guid()
     content = Content(guid=guid, lineage_id=guid, stage_id=stage.id, owner_id=actor.id, name=chosen)
-    for field, value in _checked(fields or {}).items():
-        setattr(content, field, value)
+    _set(actor, content, _checked(fields or {}), rules)
     tx.add(content)
     tx.flush()
     after = {"name": chosen, "title": content.title, "access_type": content.access_type}
@@ -62,10 +69,13 @@ def create_content(
     return content
 
 
-def update_content(tx: Tx, actor: Principal, content: Content, *, changes: Mapping[str, Any]) -> Content:
+def update_content(
+    tx: Tx, actor: Principal, content: Content, *, changes: Mapping[str, Any], rules: WorkerRules | None = None
+) -> Content:
     """Change fields; ``None`` puts a field back to its default, an empty name means unchanged.
 
-    Who may open it, and the owner, need the right to share. Raises `ContentInvalid`, `NameTaken`.
+    Who may open it, and the owner, need the right to share; ``rules`` are needed where ``changes`` say how workers run.
+    Raises `ContentInvalid`, `LimitExceeded`, `NameTaken`.
     """
     resource = resource_of(tx, content)
     require(actor, Permission.CONTENT_UPDATE, resource)
@@ -81,9 +91,7 @@ def update_content(tx: Tx, actor: Principal, content: Content, *, changes: Mappi
             tx, name or content.name, content.stage_id, new.get("owner_id", content.owner_id), besides=content.id
         )
         new["name"] = name or content.name
-    before = {field: getattr(content, field) for field in new}
-    for field, value in new.items():
-        setattr(content, field, value)
+    before = _set(actor, content, new, rules)
     if "owner_id" in new or RESTARTING & {f for f in new if before[f] != new[f]}:
         drain_all(tx, content)
     record(
@@ -96,6 +104,17 @@ def update_content(tx: Tx, actor: Principal, content: Content, *, changes: Mappi
         after=new,
     )
     return content
+
+
+def _set(actor: Principal, content: Content, new: Mapping[str, Any], rules: WorkerRules | None) -> dict[str, Any]:
+    """Give ``content`` these values, if its workers may run so; returns what it had."""
+    before = {field: getattr(content, field) for field in new}
+    for field, value in new.items():
+        setattr(content, field, value)
+    if terms.FIELDS & set(new):
+        assert rules is not None, "what says how workers run is checked against the rules"
+        rules.check(actor, content, before=before)
+    return before
 
 
 def delete_content(tx: Tx, actor: Principal, content: Content) -> None:

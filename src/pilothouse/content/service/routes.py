@@ -17,6 +17,7 @@ from pilothouse.base.errors import PilothouseError
 from pilothouse.content.models import Bundle, Content, WorkerState
 from pilothouse.content.service.manifests import kind_of, parse_manifest
 from pilothouse.content.service.sharing import resource_of
+from pilothouse.content.service.terms import WorkerRules
 from pilothouse.content.service.vanity import VanityPaths
 from pilothouse.content.service.workers import failure, live_worker
 from pilothouse.db import Database, Memory, Tx, Watch
@@ -84,10 +85,10 @@ class ContentRoutes:
         folder: Callable[[Content, Bundle], Path],
         rouse: Callable[[int, int], None],
         public_url: Callable[[int], str],
-        init_timeout_s: float,
+        rules: WorkerRules,
     ) -> None:
         self._database, self._folder, self._rouse, self._public_url = database, folder, rouse, public_url
-        self._init_timeout_s = init_timeout_s
+        self._rules = rules
         self._vanity = VanityPaths(database, watch)
         self._contents = Memory(
             watch, ("content", "identity"), self._read_content, sources=_sources_of, names=_names_of
@@ -204,8 +205,7 @@ class ContentRoutes:
             )
             if row is None:
                 return None
-            seconds = max(row.connection_timeout or 0, row.read_timeout or 0)
-            timeout = next((t for limit, t in _CLASSES if seconds <= limit), Timeout.NONE) if seconds else Timeout.HOUR
+            terms = self._rules.terms(row)
             owner = tx.get(User, row.owner_id)
             return _Known(
                 id=row.id,
@@ -218,8 +218,8 @@ class ContentRoutes:
                 bundle_id=row.bundle_id,
                 locked=row.locked,
                 resource=resource_of(tx, row),
-                init_timeout=float(row.init_timeout or self._init_timeout_s),
-                timeout=timeout,
+                init_timeout=terms.init_timeout,
+                timeout=_class_of(terms.timeout),
             )
 
     def _read_bundle(self, number: int) -> _Runnable | None:
@@ -254,6 +254,11 @@ def _names_of(known: _Known | None) -> tuple[Any, ...]:
 def _type_of(path: Path) -> str:
     text = TEXT.get(path.suffix.lower())
     return f"text/{text}; charset=utf-8" if text else mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+
+
+def _class_of(seconds: float | None) -> Timeout:
+    """The route class with the next longer timeout."""
+    return next((t for limit, t in _CLASSES if seconds is not None and seconds <= limit), Timeout.NONE)
 
 
 _CLASSES = ((60, Timeout.MINUTE), (300, Timeout.FIVE_MINUTES), (3600, Timeout.HOUR))

@@ -8,9 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from pilothouse.content.models import Bundle, Content
+from pilothouse.content.service.terms import WorkerRules
 from pilothouse.db import Database
 from pilothouse.db.secrets import Secrets
-from pilothouse.launcher.contract import Launcher, Resources
+from pilothouse.launcher.contract import Launcher
 from pilothouse.runtimes.contract import Restorer, Runtime
 from pilothouse.runtimes.matching import Policy
 from pilothouse.stages import Stages
@@ -22,7 +23,7 @@ from pilothouse.storage.unpack import UnpackLimits
 class ContentEngines:
     """``apps`` holds one folder for each unpacked bundle. ``public_url`` gives a stage's base URL without trailing slash.
 
-    ``limits`` gives the resources of a load group. ``uid_of`` is the uid that content runs as, ``None`` when the server is
+    ``rules`` say under which terms workers run. ``uid_of`` is the uid that content runs as, ``None`` when the server is
     not root. ``index`` names the package index in lock digests; it never appears in a log. Keys of jobs are derived from
     ``jobs_key``. ``builds`` holds folders in which packages are built, for the moment, each at most ``build_size_limit`` bytes.
     """
@@ -39,17 +40,14 @@ class ContentEngines:
     matching: Policy
     index: str
     public_url: Callable[[int], str]
-    limits: Callable[[str], Resources]
+    rules: WorkerRules
     uid_of: Callable[[int], int | None]
     unpack_limits: UnpackLimits
-    init_timeout: timedelta
-    idle_timeout: timedelta
     drain_timeout: timedelta
     builds: Path
     build_timeout: timedelta
     build_size_limit: int
     builds_allowed: bool = True
-    idle: str = "freeze"
     frozen_limit: int = 50
 
     def folder(self, content: Content, bundle: Bundle) -> Path:

@@ -140,14 +140,13 @@ class Reconciler:
 
     def _rest(self, worker: Worker, job: Job, content: Content, use: Activity) -> None:
         """Freeze or stop an idle worker; only while nobody is connected and some seconds after the last response."""
-        policy = content.idle or self._engines.idle
-        limit = content.idle_timeout if content.idle_timeout is not None else self._engines.idle_timeout.total_seconds()
+        terms = self._engines.rules.terms(content)
         started = (worker.last_used_at or worker.ready_at or worker.created_at).timestamp()
         quiet_s = time.time() - max(use.last_response, started)
-        if policy == "keep" or quiet_s < max(limit, QUIET.total_seconds()) or self._is_used(job, use):
+        if terms.idle == "keep" or quiet_s < max(terms.idle_timeout, QUIET.total_seconds()) or self._is_used(job, use):
             return
         if (
-            policy == "stop"
+            terms.idle == "stop"
             or not self._engines.launcher.capabilities().freezes
             or content.bundle_id != worker.bundle_id
         ):

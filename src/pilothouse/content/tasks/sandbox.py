@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from pilothouse.base.ids import new_key
 from pilothouse.content.models import Bundle, Content
+from pilothouse.content.service.terms import resources_of
 from pilothouse.content.tasks.engines import ContentEngines
 from pilothouse.content.tasks.start import note_status, status_of
 from pilothouse.launcher.contract import FINAL, JobSpec, JobState, JobStatus, Mount
@@ -90,7 +91,7 @@ class BuildSandbox:
         uid = self._engines.uid_of(self._content.id)
         job = Job(
             key=new_key(16), tag=BUILD_TAG, stage_id=self._content.stage_id, subject_kind="content", subject_id=self._content.id,
-            bundle_id=self._bundle.id, load_group=self._content.load_group or "medium", run_as="" if uid is None else str(uid),
+            bundle_id=self._bundle.id, load_group=self._engines.rules.group_of(self._content).key, run_as="" if uid is None else str(uid),
         )  # fmt: skip
         with self._engines.database.write() as tx:
             tx.add(job)
@@ -102,7 +103,7 @@ class BuildSandbox:
         mounts = [Mount(str(step.folder), HERE, writable=True), *(Mount(*pair) for pair in step.readable.items())]
         return JobSpec(
             id=job.key, argv=step.argv, env=ENV, cwd=HERE, mounts=tuple(mounts), uid=uid, gid=uid, load_group=job.load_group,
-            resources=self._engines.limits(job.load_group), network=False, labels={"content": self._content.guid, "build": "1"},
+            resources=resources_of(self._engines.rules.group_of(self._content)), network=False, labels={"content": self._content.guid, "build": "1"},
             grace=timedelta(seconds=2),
         )  # fmt: skip
 

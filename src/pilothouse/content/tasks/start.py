@@ -23,7 +23,7 @@ from pilothouse.db import DatabaseDown, Tx
 from pilothouse.identity.contract import Bound
 from pilothouse.identity.models import User
 from pilothouse.identity.service import create_key, revoke_job_keys
-from pilothouse.launcher.contract import FINAL, JobSpec, JobState, JobStatus, JobUnknown, Mount, Resources
+from pilothouse.launcher.contract import FINAL, JobSpec, JobState, JobStatus, JobUnknown, Mount
 from pilothouse.launcher.models import Job
 from pilothouse.storage.unpack import content_root
 from pilothouse.tasks import Handler, Run
@@ -95,7 +95,7 @@ def _job_row(engines: ContentEngines, worker: Worker, content: Content, bundle: 
             subject_kind="content",
             subject_id=content.id,
             bundle_id=bundle.id,
-            load_group=content.load_group or "medium",
+            load_group=engines.rules.group_of(content).key,
             run_as="" if uid is None else str(uid),
         )
         tx.add(job)
@@ -151,7 +151,7 @@ def _spec(engines: ContentEngines, tx: Tx, job: Job, content: Content, bundle: B
         uid=uid,
         gid=uid,
         load_group=job.load_group,
-        resources=_resources(engines, content),
+        resources=engines.rules.terms(content).resources,
         listens=True,
         labels={"content": content.guid, "bundle": str(bundle.id)},
         grace=GRACE,
@@ -183,17 +183,8 @@ def _given(engines: ContentEngines, tx: Tx, content: Content, job: Job) -> dict[
     return {**given, "CONNECT_API_KEY": made.plain}
 
 
-def _resources(engines: ContentEngines, content: Content) -> Resources:
-    group = engines.limits(content.load_group or "medium")
-    return Resources(
-        cpu_limit=content.cpu_limit or group.cpu_limit,
-        memory_limit=content.memory_limit or group.memory_limit,
-        processes_limit=group.processes_limit,
-    )
-
-
 def _wait(engines: ContentEngines, status: JobStatus, content: Content) -> Problem | None:
-    limit = content.init_timeout or engines.init_timeout.total_seconds()
+    limit = engines.rules.terms(content).init_timeout
     deadline = time.monotonic() + limit
     while True:
         if status.state in FINAL:
