@@ -18,6 +18,7 @@ from pilothouse.app.front import Front
 from pilothouse.app.health import Readiness, database_look, gateway_look, healthz, readyz, schema_look, tasks_look
 from pilothouse.app.house import House, build
 from pilothouse.app.server import bootstrap_secret
+from pilothouse.asgi.request_ids import RequestIds
 from pilothouse.asgi.texts import chosen_language
 from pilothouse.audit.service import seal
 from pilothouse.connect_api.application import application
@@ -33,6 +34,7 @@ from pilothouse.db.changes import CHANNEL
 from pilothouse.db.schema import check
 from pilothouse.db.secrets import load_key
 from pilothouse.gateway.door import Door
+from pilothouse.gateway.headers import PAGE_PREFIX, REQUEST_ID
 from pilothouse.gateway.pages import Pages, PageTexts
 from pilothouse.gateway.recent import RecentGrants
 from pilothouse.gateway.serving import door_secret, running_since
@@ -59,8 +61,9 @@ def run(loaded: Loaded, *, fd: int) -> None:
         sync(tx, loaded.settings.stages)
     plane = ControlPlane(house)
     plane.start()
+    known = RequestIds(plane.front, header=REQUEST_ID, quiet=(PAGE_PREFIX, "/readyz"))
     config = uvicorn.Config(
-        plane.front, fd=fd, http="httptools", loop="uvloop", ws="none", lifespan="off", access_log=False, log_config=None,
+        known, fd=fd, http="httptools", loop="uvloop", ws="none", lifespan="off", access_log=False, log_config=None,
         proxy_headers=False, server_header=False, timeout_keep_alive=75, backlog=2048,
         timeout_graceful_shutdown=10,
     )  # fmt: skip

@@ -10,11 +10,14 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from pilothouse.asgi import xsrf
+from pilothouse.asgi.request_ids import request_id
+from pilothouse.asgi.texts import chosen_language
 from pilothouse.base.access import ANONYMOUS, Principal
 from pilothouse.base.errors import NotAuthenticated, Unavailable
 from pilothouse.gateway import headers as h
 from pilothouse.identity.service import Resolver
 from pilothouse.stages import Stages
+from pilothouse.web import states
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 FORM = "application/x-www-form-urlencoded"
@@ -73,7 +76,10 @@ class Front:
             await _refuse(send, 401, 30, str(error), is_protocol=is_protocol)
             return
         except Unavailable as error:
-            await _refuse(send, 503, 103, str(error), is_protocol=is_protocol)
+            if is_protocol or rest == "/api" or rest.startswith("/api/"):
+                await _refuse(send, 503, 103, str(error), is_protocol=is_protocol)
+            else:
+                await _page(send, 503, states.unavailable(language=chosen_language(headers.get("accept-language", ""))))
             return
         if principal.login is not None and rest not in BEFORE_LOGIN:
             try:
@@ -151,8 +157,15 @@ async def _refuse(send: Any, status: int, code: int, sentence: str, *, is_protoc
             "status": status,
             "code": "app/refused",
             "detail": sentence,
+            "request_id": request_id(),
         }
         await _json(send, status, document, content_type="application/problem+json")
+
+
+async def _page(send: Any, status: int, body: bytes) -> None:
+    fields = [(name.lower().encode(), value.encode()) for name, value in states.HEADERS.items()]
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _json(send: Any, status: int, document: object, content_type: str = "application/json") -> None:

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from pilothouse.asgi.request_ids import request_id
 from pilothouse.base.errors import Conflict, Denied, Invalid, NotAuthenticated, NotFound, PilothouseError, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -32,7 +33,7 @@ def status_of(error: PilothouseError) -> int:
 
 
 def problem(status: int, code: str, detail: str, **facts: object) -> JSONResponse:
-    """An answer of type ``application/problem+json``."""
+    """An answer of type ``application/problem+json``. Failures of ours carry the id by which the logs know the request."""
     document = {
         "type": f"urn:pilothouse:{code.replace('/', ':')}",
         "title": HTTPStatus(status).phrase,
@@ -40,6 +41,8 @@ def problem(status: int, code: str, detail: str, **facts: object) -> JSONRespons
         "code": code,
         "detail": detail,
     }
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        document["request_id"] = request_id()
     headers = {"Retry-After": "2"} if status == HTTPStatus.SERVICE_UNAVAILABLE else None
     return JSONResponse(
         jsonable_encoder(document | facts), status_code=status, media_type="application/problem+json", headers=headers

@@ -43,11 +43,13 @@ def worker(
 ) -> None:
     """Run the control plane; started by the supervisor."""
     from pilothouse.app.control_plane import run
-    from pilothouse.app.logs import configure
+    from pilothouse.app.logs import configure, mistakes_logged
     from pilothouse.settings import load
 
-    configure()
-    run(load(home_or_default(home), file=config, flags={"server.host": host, "server.port": port}), fd=fd)
+    loaded = load(home_or_default(home), file=config, flags={"server.host": host, "server.port": port})
+    configure(loaded.settings.logging)
+    with mistakes_logged():
+        run(loaded, fd=fd)
 
 
 def stop_jobs(home: Home = None, config: Config = None, host: Host = None, port: Port = None) -> None:

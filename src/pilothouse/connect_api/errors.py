@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from pilothouse.asgi.request_ids import request_id
 from pilothouse.base.errors import Conflict, Denied, Invalid, NotAuthenticated, NotFound, PilothouseError, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -73,10 +74,12 @@ def install(app: FastAPI) -> None:
 
 def _shape(status: int, code: int, error: str) -> JSONResponse:
     headers = {"Retry-After": "2"} if status == UNAVAILABLE_STATUS else None
+    if status >= FAILED and (known := request_id()):
+        error += f" (request {known})"  # the one text that clients print
     return JSONResponse({"code": code, "error": error, "payload": None}, status_code=status, headers=headers)
 
 
-UNAVAILABLE_STATUS = 503
+FAILED, UNAVAILABLE_STATUS = 500, 503
 
 
 def _routing(request: Request, error: HTTPException) -> JSONResponse:

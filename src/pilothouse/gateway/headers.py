@@ -16,7 +16,8 @@ PAGE_PREFIX = "/__page__"
 SECRET = "x-ph-door"
 ORIGIN = "x-ph-listener"  # dashboard | content | session
 CLIENT = "x-ph-client"  # the ip address of the peer, or the one that a trusted proxy named
-FROM_GATEWAY = (SECRET, ORIGIN, CLIENT)
+REQUEST_ID = "x-ph-id"  # the `id` of the access log
+FROM_GATEWAY = (SECRET, ORIGIN, CLIENT, REQUEST_ID)
 
 # What the door answers with status 200. All of it stays inside Envoy, as metadata.
 TO = "x-ph-to"  # a class of `contract.Timeout`, or PAGE, or FILE

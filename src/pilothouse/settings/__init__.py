@@ -5,6 +5,6 @@ database. An unknown key is an error that proposes the nearest known one; any se
 """
 
 from pilothouse.settings.layers import Loaded, SettingsInvalid, flat, load
-from pilothouse.settings.options import LoadGroup, Settings, StageOption
+from pilothouse.settings.options import LoadGroup, Logging, Settings, StageOption
 
-__all__ = ["LoadGroup", "Loaded", "Settings", "SettingsInvalid", "StageOption", "flat", "load"]
+__all__ = ["LoadGroup", "Loaded", "Logging", "Settings", "SettingsInvalid", "StageOption", "flat", "load"]

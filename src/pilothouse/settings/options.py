@@ -229,6 +229,15 @@ class Gateway(Section):
     """Raw usage rows are kept this long."""
 
 
+class Logging(Section):
+    """What the server writes to `logs/server.log`."""
+
+    format: Literal["json", "console"] = "json"
+    """One JSON object a line, for collectors; or lines for people."""
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least serious events that are written. `debug` also shows what the libraries have to say."""
+
+
 class ConnectApi(Section):
     """The publishing protocol."""
 
@@ -284,6 +293,7 @@ class Settings(Section):
     content: Content = Content()
     runtimes: Runtimes = Runtimes()
     gateway: Gateway = Gateway()
+    logging: Logging = Logging()
     connect_api: ConnectApi = ConnectApi()
     stages: list[StageOption] = [
         StageOption(key="dev", title="Development"),

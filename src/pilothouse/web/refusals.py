@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from pilothouse.asgi.problems import status_of
 from pilothouse.asgi.rendering import frame, page
+from pilothouse.asgi.request_ids import request_id
 from pilothouse.asgi.texts import catalogue
 from pilothouse.base.errors import Conflict, Denied, NotAuthenticated, NotFound, PilothouseError, Unavailable
 from pilothouse.web.views import Action, Refusal
@@ -35,7 +36,7 @@ def refusal(request: Request, error: PilothouseError) -> Response:
     actions = [Action(said("Home"), f"{base}/")]
     if _came_from_here(request):
         actions.append(Action(said("Back"), request.headers["referer"]))
-    view = Refusal(title, str(error), actions, detail=str(error.facts.get("detail", "")))
+    view = Refusal(title, str(error), actions, str(error.facts.get("detail", "")), request_id())
     return page(request, "web/refusal.html", status=status_of(error), view=view)
 
 
@@ -48,7 +49,7 @@ def mistake(request: Request, error: Exception) -> Response:
     """Our own fault: the log holds the cause, the page says so."""
     log.error("page failed", path=request.url.path, exc_info=error)
     words = "The server made a mistake. Its log holds the cause; tell an administrator when it happens again."
-    view = Refusal("That went wrong", words, [Action("Home", f"{frame(request).base}/")])
+    view = Refusal("That went wrong", words, [Action("Home", f"{frame(request).base}/")], request_id=request_id())
     return page(request, "web/refusal.html", status=500, view=view)
 
 

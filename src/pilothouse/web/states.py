@@ -15,6 +15,7 @@ from types import MappingProxyType
 from markupsafe import Markup
 
 from pilothouse.asgi.rendering import templates
+from pilothouse.asgi.request_ids import request_id
 from pilothouse.asgi.texts import ENGLISH
 
 _STYLE = (Path(__file__).parent / "states.css").read_text(encoding="utf-8")
@@ -63,4 +64,4 @@ def unavailable(*, language: str = ENGLISH) -> bytes:
 
 def _page(name: str, language: str, **values: str) -> bytes:
     template = templates(language).get_template(f"web/states/{name}.html")
-    return template.render(style=Markup(_STYLE), language=language, **values).encode()  # noqa: S704 - our own constant
+    return template.render(style=Markup(_STYLE), language=language, request_id=request_id(), **values).encode()  # noqa: S704 - our own constant

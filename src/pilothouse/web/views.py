@@ -123,9 +123,10 @@ class Action:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A page that says no: what was tried and why not, what to do now, whom to ask."""
+    """A page that says no: what was tried and why not, what to do now, whom to ask, and the id to name to them."""
 
     title: str
     words: str
     actions: Sequence[Action]
     detail: str = ""
+    request_id: str = ""

@@ -13,6 +13,8 @@ from pilothouse.gateway import headers
 from pilothouse.gateway.envoy.clients import CLIENT_ADDRESS
 
 AUTHZ = "envoy.filters.http.ext_authz"
+#: Made by Envoy for each request, whatever its client says. Error pages show it, and the answer carries it as ``X-Request-Id``.
+REQUEST_ID = "%STREAM_ID%"
 
 
 def _said(header: str) -> str:
@@ -23,7 +25,7 @@ def _said(header: str) -> str:
 FIELDS = {
     "t": "%START_TIME(%Y-%m-%dT%H:%M:%E3SZ)%",
     "kind": "%ACCESS_LOG_TYPE%",
-    "id": "%STREAM_ID%",
+    "id": REQUEST_ID,
     "origin": "%METADATA(VIRTUAL_HOST:ph:origin)%",
     "method": "%REQ(:METHOD)%",
     "host": "%REQ(:AUTHORITY)%",

@@ -69,6 +69,7 @@ def _connection(plan: EnvoyPlan, listener: Listener, *, proxied: bool = False) -
         "filters.network.http_connection_manager.v3.HttpConnectionManager",
         stat_prefix=listener.sites[0].origin.value,
         server_name="pilothouse",
+        always_set_request_id_in_response=True,
         **clients.detection(plan, proxied=proxied),
         internal_address_config=NOBODY_IS_INTERNAL,
         normalize_path=True,

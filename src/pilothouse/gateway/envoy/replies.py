@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from pilothouse.gateway.envoy.accesslog import REQUEST_ID
 from pilothouse.gateway.envoy.blocks import Json, put, said
 from pilothouse.gateway.envoy.clients import BURST_S
 from pilothouse.gateway.headers import TO
@@ -135,7 +136,7 @@ def page(failure: Failure) -> str:
         "status": str(failure.status),
     }
     safe = {key: html.escape(text).replace("%", "%%") for key, text in words.items()}
-    return PAGE.format(**safe, refresh=refresh, moment="%START_TIME(%Y-%m-%d %H:%M:%S UTC)%", stream="%STREAM_ID%")
+    return PAGE.format(**safe, refresh=refresh, moment="%START_TIME(%Y-%m-%d %H:%M:%S UTC)%", stream=REQUEST_ID)
 
 
 def sentence(failure: Failure) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from pilothouse.gateway import headers
+from pilothouse.gateway.envoy.accesslog import REQUEST_ID
 from pilothouse.gateway.envoy.blocks import (
     FILE_SERVER,
     Json,
@@ -74,6 +75,7 @@ def gateway_headers(plan: EnvoyPlan, origin: str) -> list[Json]:
         put(headers.SECRET, plan.door_secret),
         put(headers.ORIGIN, origin),
         put(headers.CLIENT, CLIENT_ADDRESS),
+        put(headers.REQUEST_ID, REQUEST_ID),
     ]
 
 
