@@ -43,3 +43,11 @@ def add_key(database: Database, user: User, **facts: Any) -> str:
     """The plain text of a new key of this person."""
     with database.write() as tx:
         return service.create_key(tx, SYSTEM, user, name=facts.pop("name", "laptop"), **facts).plain
+
+
+def sign_in(
+    database: Database, username: str = "amara.okoye", password: str = PASSWORD, **facts: str
+) -> service.SignedIn:
+    """As the sign-in page does; a pause is not waited out."""
+    leave = service.attempt(database, username=username, address=facts.get("address", "192.0.2.1"))
+    return service.sign_in(database, leave, password=password, user_agent=facts.get("user_agent", "curl/8"))

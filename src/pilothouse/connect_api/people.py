@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,6 +12,7 @@ from sqlalchemy import select
 
 from pilothouse.asgi import xsrf
 from pilothouse.asgi.context import ClientAddress, SignedIn
+from pilothouse.asgi.patience import apart
 from pilothouse.base.access import Role
 from pilothouse.base.errors import Invalid
 from pilothouse.connect_api import shapes
@@ -100,14 +103,16 @@ def groups(
 
 
 @router.post("/__login__")
-def sign_in(body: JsonObject, request: Request, address: ClientAddress, wire: WireOf) -> Response:
+async def sign_in(body: JsonObject, request: Request, address: ClientAddress, wire: WireOf) -> Response:
     """A browser login for programs: the session cookie, and the token that unsafe calls echo."""
     username, password = text_or_none(body, "username"), text_or_none(body, "password")
     if not username or not password:
         raise CredentialsMissing
     agent = request.headers.get("user-agent", "")
-    made = people.sign_in(
-        wire.database, username=username, password=password, address=address, user_agent=agent, rules=wire.rules
+    leave = await apart(partial(people.attempt, wire.database, username=username, address=address, rules=wire.rules))
+    await asyncio.sleep(leave.pause.total_seconds())
+    made = await apart(
+        partial(people.sign_in, wire.database, leave, password=password, user_agent=agent, rules=wire.rules)
     )
     response = JSONResponse({"guid": made.user.guid, "username": made.user.username})
     age = int(wire.rules.login_lifetime.total_seconds())

@@ -130,10 +130,14 @@ class KeyUse(Row):
 
 
 class Failure(Row):
-    """Failed sign-ins of one name or one address in the current window: what throttling counts, shared by all replicas."""
+    """Sign-ins that failed, or are still being tried, in the current window: what throttling counts, shared by all replicas.
+
+    ``bucket`` is a name at an address, a name, or an address. ``turn_at`` is when the next one may be tried.
+    """
 
     __tablename__ = "login_failure"
     bucket: Mapped[str] = mapped_column(String(80), primary_key=True)
     count: Mapped[int]
     until: Mapped[datetime]
+    turn_at: Mapped[datetime | None]
     __table_args__ = ()

@@ -104,9 +104,10 @@ class Identity(Section):
     password_min_length: int = Field(10, ge=8, le=200)
     """Shortest password accepted for a local user."""
     failures_allowed: int = Field(10, ge=1)
-    """Failed sign-ins of one name before further ones wait; of one address, which an office may share, ten times as many."""
+    """Failed sign-ins with one name from one address before further ones wait, longer each time; ten times as many from one address, or
+    with one name from anywhere. Nobody waits because of what others do elsewhere, if they signed in from their own address before."""
     failures_window: Duration = timedelta(minutes=15)
-    """How long failed sign-ins are counted."""
+    """How long failed sign-ins are counted. The longest wait lets as many through in this time as were free before."""
     hash_concurrency: int = Field(2, ge=1, le=64)
     """Passwords checked at the same time; each takes 64 MB for a moment."""
     key_lifetime: Duration | None = None

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from tests.factories.api import api_app, client_of
-from tests.factories.identity import PASSWORD, add_key, add_user, principal
+from tests.factories.identity import PASSWORD, add_key, add_user, principal, sign_in
 
 from pilothouse.base.access import SYSTEM, Role
 from pilothouse.db import Database, Watch
@@ -73,9 +73,7 @@ def test_a_person_manages_their_keys(me: TestClient, amara: User, sqlite_databas
 
 
 def test_a_person_sees_and_ends_their_logins(me: TestClient, amara: User, sqlite_database: Database) -> None:
-    found = service.sign_in(
-        sqlite_database, username=amara.username, password=PASSWORD, address="192.0.2.1", user_agent="curl/8"
-    )
+    found = sign_in(sqlite_database, amara.username)
     (shown,) = me.get(f"{API}/users/{amara.guid}/logins").json()
     assert (shown["id"], shown["address"], shown["user_agent"]) == (found.login.id, "192.0.2.1", "curl/8")
     assert me.delete(f"{API}/logins/{shown['id']}").status_code == 204
@@ -96,9 +94,7 @@ def test_keys_and_logins_say_when_they_were_used(me: TestClient, amara: User, sq
 def test_a_person_sets_a_new_password(me: TestClient, amara: User, sqlite_database: Database) -> None:
     path = f"{API}/users/{amara.guid}/password"
     assert me.post(path, json={"password": "another-light-8"}).status_code == 204
-    assert service.sign_in(
-        sqlite_database, username=amara.username, password="another-light-8", address="", user_agent=""
-    )
+    assert sign_in(sqlite_database, amara.username, "another-light-8")
     weak = me.post(path, json={"password": "short"})
     assert (weak.status_code, weak.json()["code"]) == (422, "identity/weak-password")
     assert "short" not in weak.text.replace("too short", "")

@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
-from tests.factories.identity import PASSWORD, add_user, hashed, principal
+from tests.factories.identity import PASSWORD, add_user, hashed, principal, sign_in
 
 from pilothouse.audit.models import Event
 from pilothouse.base.access import ANONYMOUS, SYSTEM, Principal, ResourceRef, Role
 from pilothouse.base.errors import Denied, NotAuthenticated
 from pilothouse.db import Database
 from pilothouse.identity import service
-from pilothouse.identity.contract import AccountLocked, Rules, TooManyFailures, WrongPassword
-from pilothouse.identity.models import Failure, Login, User
+from pilothouse.identity.contract import AccountLocked, Rules, WrongPassword
+from pilothouse.identity.models import Login, User
 from pilothouse.identity.service import passwords
 from pilothouse.identity.service.logins import LoginUnknown
 from pilothouse.testing.clock import FrozenClock
-
-RULES = Rules(failures_allowed=3)
 
 
 @pytest.fixture(autouse=True)
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Real hashes are slow on purpose; they have their own tests."""
     monkeypatch.setattr(passwords, "matches", lambda password, hash_: bool(hash_) and password == PASSWORD)
-
-
-def sign_in(
-    database: Database, username: str = "amara.okoye", password: str = PASSWORD, **facts: str
-) -> service.SignedIn:
-    facts = {"address": "192.0.2.1", "user_agent": "curl/8"} | facts
-    return service.sign_in(database, username=username, password=password, rules=RULES, **facts)  # type: ignore[arg-type]
 
 
 def who(database: Database, cookie: str) -> Principal | None:
@@ -144,96 +134,6 @@ def test_no_transaction_is_open_while_a_password_is_checked(
     assert sign_in(sqlite_database).user.username == "amara.okoye"
 
 
-def test_after_too_many_failures_of_a_name_even_the_right_password_waits(
-    database: Database, frozen_clock: FrozenClock
-) -> None:
-    add_user(database)
-    for n in range(3):
-        fail(database, 1, username="Amara.Okoye", address=f"192.0.2.{n}")
-    with pytest.raises(TooManyFailures, match="Wait 15 minutes"):
-        sign_in(database, address="198.51.100.1")
-    frozen_clock.advance(minutes=14, seconds=30)
-    with pytest.raises(TooManyFailures, match="Wait 1 minute and"):
-        sign_in(database, address="198.51.100.1")
-    frozen_clock.advance(minutes=1)
-    assert sign_in(database, address="198.51.100.1")
-
-
-def test_the_window_begins_anew_after_it_ended(database: Database, frozen_clock: FrozenClock) -> None:
-    add_user(database)
-    fail(database, 2)
-    frozen_clock.advance(minutes=16)
-    fail(database, 2)
-    assert sign_in(database)
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "is_same"),
-    [
-        ("192.0.2.1", "192.0.2.1", True),
-        ("192.0.2.1", "192.0.2.2", False),
-        ("2001:db8::1", "2001:db8::ffff:1", True),
-        ("2001:db8::1", "2001:db8:0:1::1", False),
-        ("x" * 300, "x" * 300, True),
-    ],
-)
-def test_failures_of_an_address_hold_back_all_names_from_there(
-    database: Database, one: str, other: str, is_same: bool
-) -> None:
-    """Ten times as many as of a name: a whole office may stand behind one address."""
-    add_user(database)
-    fail(database, 1, username="nobody", address=one)
-    with database.write() as tx:
-        (address,) = tx.scalars(select(Failure).where(Failure.bucket.startswith("address:")))
-        address.count = RULES.failures_allowed * 10 - 2
-    fail(database, 1, username="nobody1", address=one)
-    assert sign_in(database, address=other)
-    fail(database, 1, username="nobody2", address=one)
-    if is_same:
-        with pytest.raises(TooManyFailures):
-            sign_in(database, address=other)
-    else:
-        assert sign_in(database, address=other)
-
-
-def test_success_forgets_the_failures_of_the_name_but_not_of_the_address(sqlite_database: Database) -> None:
-    add_user(sqlite_database)
-    fail(sqlite_database, 2)
-    sign_in(sqlite_database)
-    with sqlite_database.read() as tx:
-        assert [f.bucket for f in tx.scalars(select(Failure))] == ["address:192.0.2.1"]
-
-
-def test_failures_long_past_are_swept_at_the_next_sign_in(database: Database, frozen_clock: FrozenClock) -> None:
-    add_user(database)
-    for n in range(4):
-        fail(database, 1, username=f"nobody{n}", address=f"192.0.2.{n}")
-    frozen_clock.advance(minutes=16)
-    fail(database, 1, username="somebody", address="198.51.100.1")
-    sign_in(database, address="198.51.100.1")
-    with database.read() as tx:
-        buckets = tx.scalars(select(Failure.bucket).order_by(Failure.bucket)).all()
-    assert [bucket.partition(":")[0] for bucket in buckets] == ["address", "name"]
-
-
-def test_failures_at_the_same_moment_all_count(database: Database) -> None:
-    def guess(_: int) -> None:
-        with pytest.raises(WrongPassword):
-            service.sign_in(
-                database,
-                username="amara",
-                password="x",
-                address="192.0.2.1",
-                user_agent="",
-                rules=Rules(failures_allowed=99),
-            )
-
-    with ThreadPoolExecutor(6) as threads:
-        list(threads.map(guess, range(12)))
-    with database.read() as tx:
-        assert tx.scalars(select(Failure.count)).all() == [12, 12]
-
-
 def test_the_trail_tells_of_failures_without_saying_that_the_person_did_it(sqlite_database: Database) -> None:
     amara = add_user(sqlite_database)
     fail(sqlite_database, 1)
@@ -283,8 +183,7 @@ def test_the_cookie_name_tells_installations_on_one_host_apart() -> None:
 def test_a_login_lives_as_long_as_the_setting_says(sqlite_database: Database, frozen_clock: FrozenClock) -> None:
     add_user(sqlite_database)
     rules = Rules(login_lifetime=timedelta(minutes=5))
-    found = service.sign_in(
-        sqlite_database, username="amara.okoye", password=PASSWORD, address="", user_agent="", rules=rules
-    )
+    leave = service.attempt(sqlite_database, username="amara.okoye", address="", rules=rules)
+    found = service.sign_in(sqlite_database, leave, password=PASSWORD, user_agent="", rules=rules)
     assert found.login.expires_at == frozen_clock() + timedelta(minutes=5)
     assert hashed() not in repr(found.cookie)

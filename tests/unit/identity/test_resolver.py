@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select
-from tests.factories.identity import PASSWORD, add_key, add_user
+from tests.factories.identity import add_key, add_user, sign_in
 
 from pilothouse.base.access import ANONYMOUS, SYSTEM, Role
 from pilothouse.db import Database, Watch
@@ -29,7 +29,7 @@ def amara(database: Database) -> User:
 
 
 def cookie(database: Database) -> str:
-    found = service.sign_in(database, username="amara.okoye", password=PASSWORD, address="::1", user_agent="")
+    found = sign_in(database)
     return f"other=1; {COOKIE}={found.cookie}; last=2"
 
 

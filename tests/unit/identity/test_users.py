@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, text
-from tests.factories.identity import PASSWORD, add_key, add_user, hashed, principal
+from tests.factories.identity import PASSWORD, add_key, add_user, hashed, principal, sign_in
 
 from pilothouse.audit.models import Event
 from pilothouse.base.access import ANONYMOUS, SYSTEM, Principal, ResourceRef, Role
@@ -189,7 +189,7 @@ def test_two_administrators_who_demote_each_other_at_once_do_not_both_succeed(po
 def test_locking_ends_logins_and_keys_and_unlocking_revives_keys_only(database: Database) -> None:
     amara = add_user(database)
     key = add_key(database, amara)
-    found = service.sign_in(database, username="amara.okoye", password=PASSWORD, address="::1", user_agent="")
+    found = sign_in(database)
     with database.write() as tx:
         service.lock_user(tx, SYSTEM, service.get_user(tx, amara.guid), locked=True)
     with database.read() as tx:
@@ -205,7 +205,7 @@ def test_locking_ends_logins_and_keys_and_unlocking_revives_keys_only(database: 
 
 def test_a_new_password_ends_all_logins(sqlite_database: Database) -> None:
     amara = add_user(sqlite_database)
-    found = service.sign_in(sqlite_database, username="amara.okoye", password=PASSWORD, address="", user_agent="")
+    found = sign_in(sqlite_database)
     with sqlite_database.write() as tx:
         service.reset_password(tx, SYSTEM, service.get_user(tx, amara.guid), password="another-light-8")
     with sqlite_database.read() as tx:

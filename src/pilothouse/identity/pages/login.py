@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -11,6 +13,7 @@ from fastapi.responses import RedirectResponse
 
 from pilothouse.asgi import xsrf
 from pilothouse.asgi.context import ClientAddress, Db
+from pilothouse.asgi.patience import apart
 from pilothouse.asgi.rendering import frame, page
 from pilothouse.asgi.texts import catalogue
 from pilothouse.base.access import ANONYMOUS
@@ -38,7 +41,7 @@ def show_login(request: Request, url: str = "") -> Response:
 
 
 @router.post("/__login__")
-def sign_in(
+async def sign_in(
     request: Request,
     db: Db,
     address: ClientAddress,
@@ -46,14 +49,14 @@ def sign_in(
     password: Annotated[str, Form()] = "",
     url: Annotated[str, Form()] = "",
 ) -> Response:
-    """Begin a login and go on; what was typed stays when it is wrong."""
+    """Begin a login and go on; what was typed stays when it is wrong. A pause is waited out here, where it holds no thread."""
     _refuse_foreign(request)
     towards, rules = local_path(url), getattr(request.app.state, "identity_rules", None) or Rules()
     agent = request.headers.get("user-agent", "")
     try:
-        found = service.sign_in(
-            db, username=username.strip(), password=password, address=address, user_agent=agent, rules=rules
-        )
+        leave = await apart(partial(service.attempt, db, username=username.strip(), address=address, rules=rules))
+        await asyncio.sleep(leave.pause.total_seconds())
+        found = await apart(partial(service.sign_in, db, leave, password=password, user_agent=agent, rules=rules))
     except Denied as error:
         words = catalogue(frame(request).language).gettext(str(error))
         view = LoginView(towards, username, words)

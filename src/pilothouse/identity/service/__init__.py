@@ -1,5 +1,6 @@
 """Verbs on people, groups, logins and keys; and `Resolver`, which turns a request's credentials into a `Principal`."""
 
+from pilothouse.identity.service.attempts import Attempt, attempt
 from pilothouse.identity.service.groups import add_member, create_group, get_group, list_groups, members, remove_member
 from pilothouse.identity.service.keys import (
     NewKey,
@@ -37,8 +38,8 @@ from pilothouse.identity.service.users import (
 )
 
 __all__ = [
-    "Found", "NewKey", "Resolver", "SignedIn", "add_member", "bootstrap", "cookie_name", "create_group", "create_key", "create_user",
-    "end_login", "find_user", "get_group", "get_key", "get_login", "get_user", "keys", "last_used", "list_groups", "list_users", "lock_user",
-    "logins", "members", "principal_of_cookie", "principal_of_key", "principal_of_user", "remove_member", "reset_password", "resource_of_user",
-    "revoke_job_keys", "revoke_key", "set_role", "sign_in", "update_user",
+    "Attempt", "Found", "NewKey", "Resolver", "SignedIn", "add_member", "attempt", "bootstrap", "cookie_name", "create_group", "create_key",
+    "create_user", "end_login", "find_user", "get_group", "get_key", "get_login", "get_user", "keys", "last_used", "list_groups",
+    "list_users", "lock_user", "logins", "members", "principal_of_cookie", "principal_of_key", "principal_of_user", "remove_member",
+    "reset_password", "resource_of_user", "revoke_job_keys", "revoke_key", "set_role", "sign_in", "update_user",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Browser logins: signing in with throttled failures, the cookie's secret, listing and ending."""
+"""Browser logins: signing in, the cookie's secret, listing and ending."""
 
 from __future__ import annotations
 
@@ -7,24 +7,20 @@ import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import IPv6Address, ip_network
 
-from sqlalchemy import case, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select
 
 from pilothouse.audit.service import record
 from pilothouse.base import clock
 from pilothouse.base.access import ANONYMOUS, Permission, Principal, ResourceRef, Role, require
 from pilothouse.base.errors import NotFound
 from pilothouse.base.ids import new_key, new_token
-from pilothouse.db import Database, Row, Tx
-from pilothouse.identity.contract import AccountLocked, Rules, TooManyFailures, WrongPassword
-from pilothouse.identity.models import Failure, Group, KeyUse, Login, Membership, User
+from pilothouse.db import Database, Tx
+from pilothouse.identity.contract import AccountLocked, Rules, WrongPassword
+from pilothouse.identity.models import Group, KeyUse, Login, Membership, User
 from pilothouse.identity.service import passwords
+from pilothouse.identity.service.attempts import Attempt, forget_attempt, insert_into
 from pilothouse.identity.service.users import find_user, resource_of_user
-
-#: A whole office may stand behind one address.
-ADDRESS_FACTOR = 10
 
 
 class LoginUnknown(NotFound):
@@ -48,21 +44,19 @@ def cookie_name(installation: str, *, https: bool) -> str:
 
 
 def sign_in(
-    database: Database, *, username: str, password: str, address: str, user_agent: str, rules: Rules = Rules()
+    database: Database, attempt: Attempt, *, password: str, user_agent: str, rules: Rules = Rules()
 ) -> SignedIn:
     """Check name and password and begin a login. Opens its own transactions, so that no lock is held while hashing.
 
-    Raises `WrongPassword` (also for unknown names, in the same time), `AccountLocked`, `TooManyFailures`.
+    ``attempt`` comes from `attempt`; wait for its pause first. Raises `WrongPassword` (also for unknown names, in the same
+    time), `AccountLocked`.
     """
-    buckets = _buckets(username, address)
     with database.read() as tx:
-        _refuse_if_throttled(tx, buckets, rules)
-        user = find_user(tx, username)
+        user = find_user(tx, attempt.username)
     if not passwords.matches(password, user.password_hash if user else None) or user is None:
         with database.write() as tx:
-            _count_failure(tx, buckets, rules)
             tried = ResourceRef("user", user.id) if user else None
-            record(tx, ANONYMOUS, "identity:login:failed", tried, after={"address": address})
+            record(tx, ANONYMOUS, "identity:login:failed", tried, after={"address": attempt.address})
         raise WrongPassword
     with database.write() as tx:
         now = tx.get(User, user.id)
@@ -70,8 +64,8 @@ def sign_in(
             raise WrongPassword  # it was changed while we were hashing
         if now.locked:
             raise AccountLocked
-        _forget_failures(tx, buckets[0])
-        return begin_login(tx, now, address=address, user_agent=user_agent, rules=rules)
+        forget_attempt(tx, attempt)
+        return begin_login(tx, now, address=attempt.address, user_agent=user_agent, rules=rules)
 
 
 def begin_login(
@@ -157,7 +151,7 @@ def principal_of_user(tx: Tx, user: User, *, login: str | None = None) -> Princi
 
 def note_use(tx: Tx, kind: str, ref: str) -> None:
     """Remember that a key or login was used now."""
-    insert = _insert(tx, KeyUse).values(kind=kind, ref=ref, at=clock.now())
+    insert = insert_into(tx, KeyUse).values(kind=kind, ref=ref, at=clock.now())
     tx.execute(insert.on_conflict_do_update(index_elements=["kind", "ref"], set_={"at": insert.excluded.at}))
 
 
@@ -165,53 +159,6 @@ def last_used(tx: Tx, kind: str, refs: Iterable[object]) -> Mapping[str, datetim
     """When each of these keys ("key") or logins ("login") was last used, to the minute; those never used are missing."""
     chosen = select(KeyUse.ref, KeyUse.at).where(KeyUse.kind == kind, KeyUse.ref.in_([str(ref) for ref in refs]))
     return {ref: at for ref, at in tx.execute(chosen)}
-
-
-def _refuse_if_throttled(tx: Tx, buckets: list[str], rules: Rules) -> None:
-    for failure in tx.scalars(select(Failure).where(Failure.bucket.in_(buckets), Failure.until > clock.now())):
-        shared = ADDRESS_FACTOR if failure.bucket.startswith("address:") else 1
-        if failure.count >= rules.failures_allowed * shared:
-            minutes = max(1, round((failure.until - clock.now()).total_seconds() / 60))
-            raise TooManyFailures(
-                f"Too many failed sign-ins. Wait {minutes} minute{'s' if minutes > 1 else ''} and try again."
-            )
-
-
-def _count_failure(tx: Tx, buckets: list[str], rules: Rules) -> None:
-    """In one statement each, so that failures that several replicas count at once all count."""
-    now = clock.now()
-    is_over = Failure.until <= now
-    for bucket in sorted(buckets):
-        insert = _insert(tx, Failure).values(bucket=bucket, count=1, until=now + rules.failures_window)
-        grown = {
-            "count": case((is_over, 1), else_=Failure.count + 1),
-            "until": case((is_over, insert.excluded.until), else_=Failure.until),
-        }
-        tx.execute(insert.on_conflict_do_update(index_elements=["bucket"], set_=grown))
-
-
-def _forget_failures(tx: Tx, bucket: str) -> None:
-    """Those of ``bucket``, and all that are long past. Rows that another sign-in holds wait for the next."""
-    past = select(Failure.bucket).where((Failure.bucket == bucket) | (Failure.until <= clock.now()))
-    unheld = past.with_for_update(skip_locked=True)
-    tx.execute(delete(Failure).where(Failure.bucket.in_(unheld)).execution_options(synchronize_session=False))
-
-
-def _buckets(username: str, address: str) -> list[str]:
-    """What failures are counted by: the name, and the address (for IPv6 the network of 64 bits, which is what one has)."""
-    try:
-        network = ip_network(address)
-        if isinstance(network.network_address, IPv6Address):
-            address = str(network.supernet(new_prefix=64))
-    except ValueError:
-        pass  # a name of a test's peer, or nothing: counted as it stands
-    name = hashlib.sha256(username.lower().encode(errors="surrogatepass")).hexdigest()[:32]
-    return [f"name:{name}", f"address:{address[:64]}"]
-
-
-def _insert(tx: Tx, row: type[Row]) -> postgresql.Insert | sqlite.Insert:
-    """An ``INSERT`` that can say what to do when the row is there already."""
-    return sqlite.insert(row) if tx.get_bind().dialect.name == "sqlite" else postgresql.insert(row)
 
 
 def _digest(secret: str) -> str:
