@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import ipaddress
+import os
 import random
 import socket
 import zlib
 from pathlib import Path
+from typing import TextIO
 
 from pilothouse.launcher.contract import LauncherDown
 
@@ -18,7 +20,7 @@ ATTEMPTS = 50
 
 def take(jobs: Path) -> str:
     """The next ``ip:port`` that is free now. The counter lives in ``jobs/next-address``, so a restart goes on where it was."""
-    with (jobs / "next-address").open("a+") as file:
+    with private(jobs / "next-address") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         text = file.read().strip()
@@ -34,6 +36,13 @@ def take(jobs: Path) -> str:
     raise LauncherDown(
         "No free address was found for the job. Look for programs that listen on all addresses of this machine."
     )
+
+
+def private(path: Path) -> TextIO:
+    """Open a file that others must not even read: who can open a file can lock it, and let us wait for ever."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "r+")
 
 
 def _is_free(host: str, port: int) -> bool:

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pilothouse.launcher.backends.local.addresses import private
+
 TIMEOUT_S = 10.0
 #: The address of an ended job stays closed for so long (SECURITY 15).
 CLOSED_S = 300.0
@@ -143,7 +145,7 @@ class PacketFilter:
     @contextmanager
     def _lock(self) -> Iterator[None]:
         """A job that another process writes down while we read is added by that process after us."""
-        with (self._jobs / "packet-filter.lock").open("a") as file:
+        with private(self._jobs / "packet-filter.lock") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
