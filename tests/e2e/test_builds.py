@@ -53,7 +53,7 @@ class Place:
     def found(self, lock: Lock, module: str) -> dict[str, Any]:
         """What the author's code saw: the built module tells it, from the restored library."""
         library = self.restorer.restore(lock, self.runtime, self.lines.append)
-        command = [str(library.python), "-c", f"import {module}; print({module}.FOUND)"]
+        command = [str(library.interpreter), "-c", f"import {module}; print({module}.FOUND)"]
         return dict(ast.literal_eval(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
 
 

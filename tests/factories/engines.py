@@ -12,7 +12,7 @@ from typing import Any
 from pilothouse.base.ids import new_guid
 from pilothouse.content.models import Bundle, Content, Worker
 from pilothouse.content.service import WorkerRules
-from pilothouse.content.tasks import ContentEngines
+from pilothouse.content.tasks import ContentEngines, Language
 from pilothouse.db import Database, Watch
 from pilothouse.db.secrets import load_secrets
 from pilothouse.identity.models import User
@@ -60,8 +60,8 @@ def engines_over(
     never: Callable[[int], int | None] = lambda content_id: None  # noqa: E731
     return ContentEngines(
         database=database, secrets=load_secrets(folder / "keys" / "secrets.json"), jobs_key=b"k" * 32, blobs=MemoryStore(),
-        launcher=launcher, restorer=restorer, stages=stages, apps=folder / "apps",
-        runtimes=lambda: [PYTHON], matching="nearest", index="", public_url=lambda stage: "http://localhost:3939",
+        launcher=launcher, languages={"python": Language("Python", restorer)}, stages=stages, apps=folder / "apps",
+        runtimes=lambda: [PYTHON], matching="nearest", public_url=lambda stage: "http://localhost:3939",
         rules=rules or WorkerRules(Settings(), stages), uid_of=never, unpack_limits=UnpackLimits(100, 10_000_000),
         builds=folder / "builds", build_timeout=timedelta(minutes=1), build_size_limit=100 * 1024 * 1024,
         drain_timeout=timedelta(seconds=5),
@@ -85,7 +85,7 @@ def add_app(engines: ContentEngines) -> tuple[int, int]:
         tx.flush()
         bundle = Bundle(
             content_id=content.id, digest="0" * 64, size_bytes=1, archive_md5="", archive_sha1="", manifest=MANIFEST,
-            library_key=engines.restorer.key(Lock(()), PYTHON),
+            library_key=engines.languages["python"].restorer.key(Lock(()), PYTHON),
         )  # fmt: skip
         tx.add(bundle)
         tx.flush()

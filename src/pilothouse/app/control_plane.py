@@ -239,7 +239,6 @@ def _wire(house: House) -> Wire:
         secrets=house.secrets,
         blobs=house.blobs,
         launcher=house.launcher,
-        restorer=house.restorer,
         runtimes=house.runtimes,
         public_url=house.public_url,
         worker_rules=house.engines.rules,

@@ -14,7 +14,7 @@ from pilothouse.audit.contract import AuditSink
 from pilothouse.base.ids import new_key
 from pilothouse.base.seam import Seam
 from pilothouse.content.service.terms import WorkerRules
-from pilothouse.content.tasks import ContentEngines
+from pilothouse.content.tasks import ContentEngines, Language
 from pilothouse.db import Database, Watch
 from pilothouse.db.secrets import Secrets, load_key, load_secrets
 from pilothouse.identity.contract import Rules
@@ -23,8 +23,9 @@ from pilothouse.identity.service.passwords import set_concurrency
 from pilothouse.launcher import launchers
 from pilothouse.launcher.contract import Launcher
 from pilothouse.runtimes import library_restorers
-from pilothouse.runtimes.contract import Restorer, Runtime
+from pilothouse.runtimes.contract import Runtime
 from pilothouse.runtimes.discover import discover
+from pilothouse.runtimes.discover_node import discover_node
 from pilothouse.settings import Loaded
 from pilothouse.stages import Stages
 from pilothouse.storage import blob_stores
@@ -62,10 +63,6 @@ class House:
     @property
     def launcher(self) -> Launcher:
         return self.engines.launcher
-
-    @property
-    def restorer(self) -> Restorer:
-        return self.engines.restorer
 
     @property
     def runtimes(self) -> Callable[[], list[Runtime]]:
@@ -114,12 +111,11 @@ def _engines(loaded: Loaded, database: Database, secrets: Secrets, stages: Stage
         jobs_key=load_key(home / "keys" / "jobs.json"),
         blobs=made(blob_stores, "disk")(home / "blobs"),
         launcher=made(launchers, settings.launcher.backend).from_settings(home, settings.launcher),
-        restorer=made(library_restorers, "uv").from_settings(home, settings.runtimes),
+        languages=_languages(loaded),
         stages=stages,
         apps=home / "apps",
         runtimes=_runtimes(loaded),
         matching=settings.runtimes.python_matching,
-        index=settings.runtimes.python_index,
         public_url=lambda stage_id: loaded.public_url + ((s.path.rstrip("/")) if (s := stages.by_id(stage_id)) else ""),
         rules=WorkerRules(settings, stages),
         uid_of=lambda content_id: settings.launcher.uid_base + content_id if os.geteuid() == 0 else None,
@@ -156,8 +152,18 @@ def installation_id(keys: Path) -> str:
 
 def _runtimes(loaded: Loaded) -> Callable[[], list[Runtime]]:
     """Jobs that run under another uid need an interpreter that uid can read."""
+    options = loaded.settings.runtimes
     for_uid = loaded.settings.launcher.uid_base if os.geteuid() == 0 else None
-    return lambda: discover(loaded.settings.runtimes.python, for_uid=for_uid)
+    return lambda: [*discover(options.python, for_uid=for_uid), *discover_node(options.node, for_uid=for_uid)]
+
+
+def _languages(loaded: Loaded) -> dict[str, Language]:
+    home, options = loaded.home, loaded.settings.runtimes
+    uv, npm = (made(library_restorers, name).from_settings(home, options) for name in ("uv", "npm"))
+    return {
+        "python": Language("Python", uv, options.python_index),
+        "nodejs": Language("Node.js", npm, options.npm_registry),
+    }
 
 
 def _rules(loaded: Loaded) -> Rules:

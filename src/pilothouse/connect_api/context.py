@@ -13,7 +13,7 @@ from pilothouse.db import Database
 from pilothouse.db.secrets import Secrets
 from pilothouse.identity.contract import Rules
 from pilothouse.launcher.contract import Launcher
-from pilothouse.runtimes.contract import Restorer, Runtime
+from pilothouse.runtimes.contract import Runtime
 from pilothouse.settings import Loaded
 from pilothouse.stages import StageRef
 from pilothouse.storage.contract import BlobStore
@@ -28,7 +28,6 @@ class Wire:
     secrets: Secrets
     blobs: BlobStore
     launcher: Launcher
-    restorer: Restorer
     runtimes: Callable[[], list[Runtime]]
     public_url: Callable[[int], str]
     worker_rules: WorkerRules

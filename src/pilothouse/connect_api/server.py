@@ -87,8 +87,9 @@ def installations(language: str, caller: SignedIn, wire: WireOf) -> dict[str, An
     if language == "python":
         answer["api_enabled"] = True
     if language == "nodejs":
+        is_there = bool(versions)
         answer |= {
-            "enabled": False,
-            "status": dict.fromkeys(("enabled", "licensed", "available", "usable", "configured"), False),
+            "enabled": is_there,
+            "status": dict.fromkeys(("enabled", "licensed", "available", "usable", "configured"), is_there),
         }
     return answer

@@ -10,6 +10,7 @@ from pilothouse.base.seam import Seam
 from pilothouse.content.contract import ContentKind
 
 content_kinds = Seam("pilothouse.content_kinds", ContentKind, {
+    "nodejs": "pilothouse.content.kinds.nodejs:Nodejs",
     "python-api": "pilothouse.content.kinds.python_api:PythonApi",
     "python-fastapi": "pilothouse.content.kinds.python_fastapi:PythonFastapi",
     "python-shiny": "pilothouse.content.kinds.python_shiny:PythonShiny",

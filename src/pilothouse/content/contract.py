@@ -120,8 +120,16 @@ class Manifest:
     has_parameters: bool = False
     python_version: str | None = None
     python_requires: str | None = None
+    node_version: str | None = None
+    node_requires: str | None = None
     requirements_file: str = "requirements.txt"
     document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def version_of(self, language: str) -> tuple[str | None, str | None]:
+        """The version of ``language`` that the bundle was made with, and the versions it says it can run with."""
+        if language == "nodejs":
+            return self.node_version, self.node_requires
+        return self.python_version, self.python_requires
 
 
 @dataclass(frozen=True)

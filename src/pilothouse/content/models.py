@@ -116,6 +116,7 @@ class Bundle(Row):
     py_version: Mapped[str | None] = mapped_column(String(20))
     r_version: Mapped[str | None] = mapped_column(String(20))
     quarto_version: Mapped[str | None] = mapped_column(String(20))
+    node_version: Mapped[str | None] = mapped_column(String(20))
     library_key: Mapped[str | None] = mapped_column(String(64))
     source: Mapped[dict[str, Any] | None]
     state: Mapped[str] = mapped_column(String(12), default="uploaded")

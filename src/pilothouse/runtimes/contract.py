@@ -72,7 +72,7 @@ class Runtime:
 
 @dataclass(frozen=True)
 class Artifact:
-    """One installable file: a wheel, known by its sha256 (hex).
+    """One installable file, known by its sha256 or, where its registry names only that, its sha512 (both hex).
 
     ``source_sha256`` is set when we built it, from the source of that hash: then there is no ``url`` to get it from again.
     """
@@ -84,21 +84,27 @@ class Artifact:
     url: str = ""
     size_bytes: int | None = None
     source_sha256: str = ""
+    sha512: str = ""
 
 
 @dataclass(frozen=True)
 class Lock:
-    """Exactly the artifacts of a library, sorted by name; for one interpreter build."""
+    """Exactly the artifacts of a library, sorted by name; for one interpreter build.
+
+    ``source`` is the installer's own form of it, where that says more than the list.
+    """
 
     artifacts: tuple[Artifact, ...]
+    source: str = ""
 
     def document(self) -> dict[str, Any]:
         """As JSON values, for keeping."""
-        return {"format": 1, "artifacts": [vars(a) for a in self.artifacts]}
+        source = {"source": self.source} if self.source else {}
+        return {"format": 1, "artifacts": [vars(a) for a in self.artifacts], **source}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Lock:
-        return cls(tuple(Artifact(**a) for a in document["artifacts"]))
+        return cls(tuple(Artifact(**a) for a in document["artifacts"]), document.get("source", ""))
 
     @property
     def is_shareable(self) -> bool:
@@ -116,12 +122,15 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Library:
-    """Packages on disk, read-only. ``python`` is the interpreter to run, ``key`` the name under which it is shared."""
+    """Packages on disk, read-only. ``interpreter`` is what to run, ``key`` the name under which it is shared.
+
+    ``mounts`` are paths of the host and where a job must see them.
+    """
 
     key: str
     path: Path
-    python: Path
-    mounts: tuple[str, ...] = field(default=())
+    interpreter: Path
+    mounts: tuple[tuple[str, str], ...] = field(default=())
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,8 @@ def discover(configured: Iterable[Path] = (), *, for_uid: int | None = None) -> 
     candidates = [p.expanduser() for p in configured] or _search()
     found: dict[str, Runtime] = {}
     for path in candidates:
-        runtime = _ask(str(path), _modified(path))
-        if runtime is not None and (for_uid is None or _is_open(runtime.path)):
+        runtime = _ask(str(path), modified(path))
+        if runtime is not None and (for_uid is None or is_open(runtime.path)):
             found.setdefault(runtime.version, runtime)
     return sorted(found.values(), key=lambda r: [int(n) for n in r.version.split(".") if n.isdigit()], reverse=True)
 
@@ -56,7 +56,8 @@ def _folders(pattern: str) -> list[Path]:
     return sorted(Path("/").glob(pattern.lstrip("/"))) if "*" in pattern else [Path(pattern)]
 
 
-def _modified(path: Path) -> float:
+def modified(path: Path) -> float:
+    """When the file was changed, so that a new one in its place is asked again; 0 if it is not there."""
     try:
         return path.stat().st_mtime
     except OSError:
@@ -90,6 +91,6 @@ def _ask(path: str, modified: float) -> Runtime | None:
     )
 
 
-def _is_open(path: Path) -> bool:
+def is_open(path: Path) -> bool:
     """Whether everybody may go through all folders of the real path."""
     return all(p.stat().st_mode & 0o001 for p in (path.resolve(), *path.resolve().parents)) and os.access(path, os.X_OK)

@@ -11,7 +11,9 @@ from packaging.version import InvalidVersion, Version
 from pilothouse.runtimes.contract import NoMatchingRuntime, RequirementRefused, Runtime
 
 Policy = Literal["exact", "nearest", "any"]
-TITLES = {"python": "Python", "r": "R"}
+TITLES = {"python": "Python", "r": "R", "nodejs": "Node.js"}
+#: How many leading numbers of a version promise that what ran with one runs with the other.
+COMPATIBLE = {"nodejs": 1}
 
 
 def match(
@@ -20,8 +22,8 @@ def match(
     """Choose a runtime.
 
     ``requires`` (a version specifier, PEP 440) decides where it is given; else ``wanted``, a full version: ``exact`` takes
-    only that one, ``nearest`` the nearest patch of the same ``X.Y``, ``any`` the nearest of all. Without a wish the
-    newest. Raises `NoMatchingRuntime`, and `RequirementRefused` for a wish that is no version.
+    only that one, ``nearest`` the nearest patch of the same ``X.Y`` (of Node.js the nearest of the same ``X``), ``any`` the
+    nearest of all. Without a wish the newest. Raises `NoMatchingRuntime`, and `RequirementRefused` for a wish that is no version.
     """
     usable = [r for r in installed if r.kind == kind]
     if requires:
@@ -32,7 +34,8 @@ def match(
     if policy == "exact":
         fitting = [r for r in usable if Version(r.version) == target]
     elif policy == "nearest":
-        fitting = [r for r in usable if Version(r.version).release[:2] == target.release[:2]]
+        same = COMPATIBLE.get(kind, 2)
+        fitting = [r for r in usable if Version(r.version).release[:same] == target.release[:same]]
     else:
         fitting = usable
     return min(fitting, key=lambda r: _distance(Version(r.version), target)) if fitting else _none(kind, wanted, usable)

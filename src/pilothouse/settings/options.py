@@ -196,6 +196,10 @@ class Runtimes(Section):
     """How the version a bundle asks for is matched with the installed ones."""
     python_index: str = ""
     """The package index for Python, as an address of the simple API. Credentials in it are never shown. Default: the Python Package Index."""
+    node: list[Path] = []
+    """Node.js interpreters to offer. Default: those found on the machine."""
+    npm_registry: str = ""
+    """The package registry for Node.js. Credentials in it (user and password, or a token as the user) are never shown. Default: npm's own."""
     allow_index_options: bool = False
     """Let bundles name other indexes and direct addresses in their requirements."""
     builds: bool = True

@@ -54,7 +54,7 @@ class ContentKindSuite:
             return
         command = kind.command(self.launch(tmp_path, kind))
         assert command.argv[0] == "/library/bin/python"
-        assert {"{host}", "{port}"} <= set(command.argv)
+        assert {"{host}", "{port}"} <= {*command.argv, *command.env.values()}
         assert "pilothouse.content" not in " ".join(command.argv)
 
     def launch(self, root: Path, kind: ContentKind) -> Launch:

@@ -58,7 +58,7 @@ def quiet(line: str) -> None:
 def test_the_library_works_and_can_not_be_written(restorer: UvRestorer, runtime: Runtime) -> None:
     library = restorer.restore(restorer.resolve(Wanted("demo\n"), runtime, quiet), runtime, quiet)
     done = subprocess.run(
-        [library.python, "-c", "import demo; print(demo.WORD)"], capture_output=True, text=True, check=True
+        [library.interpreter, "-c", "import demo; print(demo.WORD)"], capture_output=True, text=True, check=True
     )
     assert done.stdout == "demo 1.1\n"
     module = next(library.path.rglob("demo.py"))

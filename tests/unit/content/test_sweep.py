@@ -101,8 +101,8 @@ def test_deleted_content_leaves_nothing_but_its_rows(engines: Any, content_id: i
 def with_library(engines: Any, number: int, requirement: str) -> str:
     """Restore a library for the bundle; returns its key."""
     runtime = Runtime("python", "3.11.2", Path("/usr/bin/python3"), "build")
-    lock = engines.restorer.resolve(Wanted(requirement), runtime, lambda line: None)
-    key = engines.restorer.restore(lock, runtime, lambda line: None).key
+    lock = engines.languages["python"].restorer.resolve(Wanted(requirement), runtime, lambda line: None)
+    key = engines.languages["python"].restorer.restore(lock, runtime, lambda line: None).key
     with engines.database.write() as tx:
         tx.get(Bundle, number).library_key = key
     return str(key)
@@ -124,7 +124,7 @@ def test_libraries_stay_as_long_as_a_bundle_names_them_or_something_mounts_them(
         tx.add(Job(key="j2", tag="run", bundle_id=numbers[4], state="finished", ended_at=clock.now()))
     frozen_clock.advance(days=30)
     clean(engines)
-    there = [engines.restorer.find(key) is not None for key in keys]
+    there = [engines.languages["python"].restorer.find(key) is not None for key in keys]
     assert dict(zip(whys, there, strict=True)) == dict(zip(whys, (True, True, True, True, False), strict=True))
 
 
@@ -133,7 +133,9 @@ def test_libraries_of_deleted_content_go(engines: Any, content_id: int, frozen_c
     with engines.database.write() as tx:
         tx.get(Content, content_id).deleted_at = clock.now()
     clean(engines)
-    assert engines.restorer.find(key) is not None, "deleted just now: the same lock may be deployed again"
+    assert engines.languages["python"].restorer.find(key) is not None, (
+        "deleted just now: the same lock may be deployed again"
+    )
     frozen_clock.advance(days=30)
     clean(engines)
-    assert engines.restorer.find(key) is None
+    assert engines.languages["python"].restorer.find(key) is None

@@ -12,6 +12,7 @@ from pilothouse.content import content_kinds
 from pilothouse.content.contract import ContentKind, Manifest, ManifestInvalid, UnknownAppMode
 
 SIZE_LIMIT = 8 * 1024 * 1024
+NODE = ("nodejs", "nodejs-api")
 
 
 def read_manifest(root: Path) -> Manifest:
@@ -43,6 +44,7 @@ def parse_manifest(document: Any) -> Manifest:
     metadata = _object(metadata, "metadata")
     python, wanted = _section(document, "python"), _section(document, "environment")
     manager, wanted_python = _section(python, "package_manager"), _section(wanted, "python")
+    node, wanted_node = _section(document, "node"), _section(wanted, "nodejs")
     return Manifest(
         app_mode=app_mode,
         entrypoint=_text(metadata, "entrypoint"),
@@ -51,7 +53,11 @@ def parse_manifest(document: Any) -> Manifest:
         has_parameters=metadata.get("has_parameters") is True,
         python_version=_text(python, "version") or None,
         python_requires=_text(wanted_python, "requires") or None,
-        requirements_file=_text(manager, "package_file") or "requirements.txt",
+        node_version=_text(node, "version").removeprefix("v") or None,
+        node_requires=_text(wanted_node, "requires") or None,
+        requirements_file="package-lock.json"
+        if app_mode in NODE
+        else _text(manager, "package_file") or "requirements.txt",
         document=document,
     )
 
@@ -59,7 +65,7 @@ def parse_manifest(document: Any) -> Manifest:
 def kind_of(manifest: Manifest) -> ContentKind:
     """The kind that takes this bundle. Raises `UnknownAppMode` and lists what is served here."""
     try:
-        return content_kinds.load(manifest.app_mode)()
+        return content_kinds.load({"nodejs-api": "nodejs"}.get(manifest.app_mode, manifest.app_mode))()
     except UnknownChoice:
         names = ", ".join(content_kinds.names())
         raise UnknownAppMode(

@@ -1,9 +1,9 @@
 """Background work of content: deploying a bundle, starting workers, and reconciling what runs with what is wanted."""
 
 from pilothouse.content.tasks.deploy import deploy_task
-from pilothouse.content.tasks.engines import ContentEngines
+from pilothouse.content.tasks.engines import ContentEngines, Language
 from pilothouse.content.tasks.reconcile import Reconciler
 from pilothouse.content.tasks.start import start_task
 from pilothouse.content.tasks.sweep import sweep
 
-__all__ = ["ContentEngines", "Reconciler", "deploy_task", "start_task", "sweep"]
+__all__ = ["ContentEngines", "Language", "Reconciler", "deploy_task", "start_task", "sweep"]

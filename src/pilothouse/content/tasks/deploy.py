@@ -15,7 +15,7 @@ from pilothouse.content.contract import BundleUnknown, ContentKind, ContentUnkno
 from pilothouse.content.models import Bundle, Content, Deployment, Lock
 from pilothouse.content.service.manifests import kind_of, parse_manifest, read_manifest
 from pilothouse.content.service.workers import UP, drain_others, live_worker, wanted_worker
-from pilothouse.content.tasks.engines import ContentEngines
+from pilothouse.content.tasks.engines import ContentEngines, Language
 from pilothouse.content.tasks.sandbox import BuildSandbox
 from pilothouse.content.tasks.start import bring_up
 from pilothouse.db import Tx
@@ -24,6 +24,9 @@ from pilothouse.runtimes.contract import Runtime, Wanted
 from pilothouse.runtimes.matching import match
 from pilothouse.storage.unpack import content_root, unpack
 from pilothouse.tasks import Handler, Run
+
+#: Where a bundle keeps the version that was chosen for it.
+VERSION_COLUMNS = {"python": "py_version", "nodejs": "node_version"}
 
 
 def deploy_task(engines: ContentEngines) -> Handler:
@@ -66,13 +69,13 @@ class _Deploy:
         run.log(f"Bundle {self.bundle_id}: unpacking …")
         run.step("unpack", self.unpack)
         kind, manifest = self.kind()
-        if kind.language == "python":
-            run.log("Choosing a Python …")
-            run.step("runtime", lambda: self.choose_runtime(manifest))
+        if kind.language:
+            run.log(f"Choosing a {self.language(kind).title} …")
+            run.step("runtime", lambda: self.choose_runtime(kind, manifest))
             run.log("Locking packages …")
             run.step("lock", lambda: self.lock(kind))
             run.log("Restoring the library …")
-            run.step("library", self.restore)
+            run.step("library", lambda: self.restore(kind))
         if not kind.serves_files:
             run.log("Starting it once to see that it runs …")
             run.step("verify", self.verify)
@@ -104,14 +107,13 @@ class _Deploy:
         self.run.log(f"  {unpacked.files} files, {unpacked.bytes / 1024**2:.1f} MB; kind {manifest.app_mode}.")
         return {}
 
-    def choose_runtime(self, manifest: Manifest) -> dict[str, Any]:
-        chosen = match(
-            manifest.python_version, manifest.python_requires, self.engines.runtimes(), self.engines.matching
-        )
-        wanted = manifest.python_requires or manifest.python_version or "any version"
-        self.run.log(f"  Python {chosen.version} (the bundle asks for {wanted}).")
+    def choose_runtime(self, kind: ContentKind, manifest: Manifest) -> dict[str, Any]:
+        version, requires = manifest.version_of(kind.language)
+        chosen = match(version, requires, self.engines.runtimes(), self.engines.matching, kind.language)
+        title = self.language(kind).title
+        self.run.log(f"  {title} {chosen.version} (the bundle asks for {requires or version or 'any version'}).")
         with self.engines.database.write() as tx:
-            self.rows(tx)[1].py_version = chosen.version
+            setattr(self.rows(tx)[1], VERSION_COLUMNS[kind.language], chosen.version)
         return {"path": str(chosen.path)}
 
     def lock(self, kind: ContentKind) -> dict[str, Any]:
@@ -119,25 +121,27 @@ class _Deploy:
 
         A lock with packages that were built for this content is this content's alone (SECURITY 18).
         """
-        runtime, project, restorer = self.runtime(), self.project(), self.engines.restorer
+        runtime, project, language = self.runtime(), self.project(), self.language(kind)
+        restorer = language.restorer
         text = project.requirements
         if text is None:
             self.run.log(
                 f"  The bundle has no {project.manifest.requirements_file}: only what the server itself needs is installed."
             )
-        parts = [text or "", *kind.requirements, runtime.build, str(runtime.path), self.engines.index]
+        parts = [text or "", *kind.requirements, runtime.build, str(runtime.path), language.index]
         shared, own = _digest(parts), _digest([*parts, f"content {self.content_id}"])
         with self.engines.database.read() as tx:
             content, bundle = self.rows(tx)
             same = select(Lock).where(Lock.requirements_digest.in_((shared, own))).order_by(Lock.id.desc())
             found = tx.scalar(same.limit(1))
-        if found is not None and self.can_restore(found):
+        if found is not None and self.can_restore(kind, found):
             self.run.log("  Using the lock made for the same requirements.")
             return {"lock_id": found.id}
         sandbox = BuildSandbox(self.engines, content, bundle)
         exact = restorer.resolve(Wanted(text or "", kind.requirements), runtime, self.indented, sandbox)
         row = Lock(
             requirements_digest=shared if exact.is_shareable else own,
+            language=kind.language,
             library_key=restorer.key(exact, runtime),
             runtime_version=runtime.version,
             document=exact.document(),
@@ -147,17 +151,18 @@ class _Deploy:
             tx.flush()
             return {"lock_id": row.id}
 
-    def can_restore(self, lock: Lock) -> bool:
+    def can_restore(self, kind: ContentKind, lock: Lock) -> bool:
         """A package that was built here and cleaned up since must be built again."""
-        restorer = self.engines.restorer
+        restorer = self.language(kind).restorer
         return restorer.find(lock.library_key) is not None or restorer.has(ExactLock.from_document(lock.document))
 
-    def restore(self) -> dict[str, Any]:
+    def restore(self, kind: ContentKind) -> dict[str, Any]:
         lock_id = self.run.step("lock", lambda: None)["lock_id"]
         with self.engines.database.read() as tx:
             row = tx.get(Lock, lock_id)
         assert row is not None
-        library = self.engines.restorer.restore(ExactLock.from_document(row.document), self.runtime(), self.indented)
+        exact = ExactLock.from_document(row.document)
+        library = self.language(kind).restorer.restore(exact, self.runtime(), self.indented)
         with self.engines.database.write() as tx:
             self.rows(tx)[1].library_key = library.key
         return {}
@@ -183,7 +188,8 @@ class _Deploy:
             before = content.bundle_id
             manifest = parse_manifest(bundle.manifest)
             content.bundle_id, content.app_mode, content.category = bundle.id, manifest.app_mode, manifest.category
-            content.parameterized, content.py_version = manifest.has_parameters, bundle.py_version
+            content.parameterized = manifest.has_parameters
+            content.py_version, content.node_version = bundle.py_version, bundle.node_version
             content.last_deployed_at, bundle.state = clock.now(), "active"
             tx.add(
                 Deployment(content_id=content.id, bundle_id=bundle.id, task_id=self.run.id, actor_id=self.run.actor_id)
@@ -211,6 +217,9 @@ class _Deploy:
     def kind(self) -> tuple[ContentKind, Manifest]:
         manifest = self.project().manifest
         return kind_of(manifest), manifest
+
+    def language(self, kind: ContentKind) -> Language:
+        return self.engines.languages[kind.language]
 
     def runtime(self) -> Runtime:
         path = self.run.step("runtime", lambda: None)["path"]

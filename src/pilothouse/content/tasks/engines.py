@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -20,11 +20,20 @@ from pilothouse.storage.unpack import UnpackLimits
 
 
 @dataclass(frozen=True)
+class Language:
+    """How content of one language gets its packages. ``index`` names where from in lock digests; it never appears in a log."""
+
+    title: str
+    restorer: Restorer
+    index: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class ContentEngines:
     """``apps`` holds one folder for each unpacked bundle. ``public_url`` gives a stage's base URL without trailing slash.
 
     ``rules`` say under which terms workers run. ``uid_of`` is the uid that content runs as, ``None`` when the server is
-    not root. ``index`` names the package index in lock digests; it never appears in a log. Keys of jobs are derived from
+    not root. Keys of jobs are derived from
     ``jobs_key``. ``builds`` holds folders in which packages are built, for the moment, each at most ``build_size_limit`` bytes.
     """
 
@@ -33,12 +42,11 @@ class ContentEngines:
     jobs_key: bytes = field(repr=False)
     blobs: BlobStore
     launcher: Launcher
-    restorer: Restorer
+    languages: Mapping[str, Language]
     stages: Stages
     apps: Path
     runtimes: Callable[[], list[Runtime]]
     matching: Policy
-    index: str
     public_url: Callable[[int], str]
     rules: WorkerRules
     uid_of: Callable[[int], int | None]

@@ -28,8 +28,10 @@ from pilothouse.launcher.models import Job
 from pilothouse.storage.unpack import content_root
 from pilothouse.tasks import Handler, Run
 
-STARTER = Path(__file__).parent.parent / "kinds" / "_start.py"
+KINDS = Path(__file__).parent.parent / "kinds"
 APP, START = "/app", "/pilothouse/start.py"
+#: Our scripts that run inside jobs, and where they are seen there.
+STARTERS = {KINDS / "_start.py": START, KINDS / "_start.cjs": "/pilothouse/start.cjs"}
 POLL_S = 0.02
 LOG_TAIL = 40
 GRACE = timedelta(seconds=10)
@@ -129,13 +131,14 @@ def _spec(engines: ContentEngines, tx: Tx, job: Job, content: Content, bundle: B
     if not engines.folder(content, bundle).is_dir():
         raise StartFailed("Its files are not on this server any more. Deploy the bundle again.")
     root = content_root(engines.folder(content, bundle))
-    mounts = [Mount(str(root), APP), Mount(str(STARTER), START)]
-    library = engines.restorer.find(bundle.library_key) if bundle.library_key else None
+    mounts = [Mount(str(root), APP), *(Mount(str(ours), seen) for ours, seen in STARTERS.items())]
+    language = engines.languages.get(kind.language)
+    library = language.restorer.find(bundle.library_key) if language and bundle.library_key else None
     if kind.language and library is None:
         raise StartFailed("Its packages are not on this server any more. Deploy the bundle again to restore them.")
     if library is not None:
-        mounts += [Mount(path, path) for path in library.mounts]
-    command = kind.command(Launch(Project(root, manifest), APP, str(library.python) if library else "", START))
+        mounts += [Mount(*pair) for pair in library.mounts]
+    command = kind.command(Launch(Project(root, manifest), APP, str(library.interpreter) if library else "", START))
     uid = engines.uid_of(content.id)
     return JobSpec(
         id=job.key,

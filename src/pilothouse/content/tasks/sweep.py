@@ -27,7 +27,9 @@ def sweep(engines: ContentEngines, *, bundles_kept: int, jobs_kept: timedelta) -
         shutil.rmtree(folder, ignore_errors=True)
     for digest in _needless_blobs(engines):
         engines.blobs.delete(digest)
-    engines.restorer.tidy(_needed_libraries(engines))
+    needed = _needed_libraries(engines)
+    for language in engines.languages.values():
+        language.restorer.tidy(needed)
     forget = getattr(engines.launcher, "forget", None)  # an ability beyond the contract
     if forget is None:
         return

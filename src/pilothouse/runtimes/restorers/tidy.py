@@ -70,6 +70,15 @@ def touch(library: Path) -> None:
         os.utime(library, (now, now))
 
 
+def make_read_only(folder: Path) -> None:
+    """Take away the right to write from everything in ``folder``; it stays writable itself, so that its owner can rename and remove it."""
+    for root, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = Path(root, name)
+            if not path.is_symlink():
+                path.chmod(path.stat().st_mode & 0o555)
+
+
 def remove_libraries(libraries: Path, needed: Collection[str], *, kept: timedelta) -> list[str]:
     """Remove what is not ``needed`` and was not used for the time ``kept``, and what killed builds left; returns the keys.
 

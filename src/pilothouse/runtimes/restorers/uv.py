@@ -167,7 +167,7 @@ class UvRestorer:
             prefix = json.loads((path / MARK).read_text())["prefix"]
         except FileNotFoundError:
             return None
-        return Library(key, path, path / "bin" / "python", (str(path), *([prefix] if prefix else [])))
+        return Library(key, path, path / "bin" / "python", tuple((p, p) for p in (str(path), prefix) if p))
 
     def tidy(self, needed: Collection[str]) -> list[str]:
         options = self._options
@@ -249,7 +249,7 @@ class UvRestorer:
                 ]
                 self._checked([*command, "-r", str(exact)])
         (draft / MARK).write_text(json.dumps({"format": 1, "prefix": runtime.prefix, **lock.document()}))
-        _make_read_only(draft)
+        tidy.make_read_only(draft)
         tidy.touch(draft)
         draft.rename(self._options.libraries / key)
 
@@ -300,12 +300,3 @@ def clean(text: str, folder: Path) -> str:
     return " ".join(
         CREDENTIALS.sub("…@", text).replace(str(folder) + "/", "").replace("×", "").replace("╰─▶", "").split()
     )
-
-
-def _make_read_only(folder: Path) -> None:
-    for root, folders, names in os.walk(folder):
-        for name in (*folders, *names):
-            path = Path(root, name)
-            if not path.is_symlink():
-                path.chmod(path.stat().st_mode & 0o555)
-    # the top folder stays writable for its owner, so that it can be renamed and removed

@@ -1,0 +1,14 @@
+"""bundles know their Node.js."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("bundle") as table:
+        table.add_column(sa.Column("node_version", sa.String(length=20), nullable=True))
