@@ -39,7 +39,14 @@ def measure_again(tab: Any) -> None:
     tab.locator("[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg").first.wait_for()
 
 
+def keep_it_busy(tab: Any) -> None:
+    tab.locator("#watching", has_text="1").wait_for(timeout=PATIENCE_MS)
+    tab.get_by_role("button", name="Keep it busy").click()
+    tab.wait_for_function("parseInt(document.getElementById('worst').textContent) >= 200", timeout=PATIENCE_MS)
+
+
 KINDS = [
+    Kind("nodejs", "reaction-time", "nodejs", keep_it_busy, "live"),
     Kind("streamlit", "clock-capability", "python-streamlit", measure_again, "_stcore/stream"),
 ]
 

@@ -25,6 +25,7 @@ KINDS: Mapping[str, KindShown] = MappingProxyType(
         "python-fastapi": KindShown("FastAPI", "api", 0, "fastapi"),
         "python-api": KindShown("Web API", "server", 0, "api"),
         "python-shiny": KindShown("Shiny app", "chart-dots", 1, "shiny"),
+        "nodejs": KindShown("Node.js app", "server", 0, "nodejs"),
         "python-streamlit": KindShown("Streamlit app", "chart-line", 1, "streamlit"),
         "static": KindShown("Document", "file-text", 3, "html"),
     }
