@@ -12,6 +12,7 @@ import pytest
 from pilothouse.base import clock
 from pilothouse.base.ids import new_guid
 from pilothouse.content.models import Bundle, Content, Worker, WorkerState
+from pilothouse.content.tasks import Language
 from pilothouse.content.tasks.sweep import sweep
 from pilothouse.db import Database
 from pilothouse.identity.models import User
@@ -29,7 +30,8 @@ def engines(database: Database, tmp_path: Path) -> Any:
     def folder(content: Content, bundle: Bundle) -> Path:
         return tmp_path / str(bundle.id)
 
-    parts = {"blobs": MemoryStore(), "launcher": MemoryLauncher(), "restorer": MemoryRestorer()}
+    languages = {"python": Language("Python", MemoryRestorer())}
+    parts = {"blobs": MemoryStore(), "launcher": MemoryLauncher(), "languages": languages}
     return SimpleNamespace(database=database, folder=folder, **parts)
 
 

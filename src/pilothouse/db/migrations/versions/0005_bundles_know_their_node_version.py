@@ -1,4 +1,4 @@
-"""bundles know their Node.js."""
+"""bundles know their node version."""
 
 from __future__ import annotations
 
