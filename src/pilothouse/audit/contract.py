@@ -26,23 +26,27 @@ def _fields(*names: str, **others: Verdict) -> dict[str, Verdict]:
     return dict.fromkeys(names, _TRACK) | others
 
 
-#: Verdicts by noun and field. A field without one is a programming error.
+#: Verdicts by noun and field. A field without one is a programming error. What says who somebody is, and prose, is never
+#: tracked: the trail can't be erased, so people are ids in it (SECURITY 21). A failed sign-in keeps its address, the only
+#: trace of a guesser; that of a login stands in its own row.
 AUDITED: Mapping[str, Mapping[str, Verdict]] = {
     "user": _fields(
-        "username", "role", "locked", "provider", "department", "site", "title", "locale", "timezone", "must_set_password", "confirmed",
-        email=_SECRET, first_name=_SECRET, last_name=_SECRET, password=_SECRET,
+        "role", "locked", "provider", "must_set_password", "confirmed",
+        username=_SECRET, email=_SECRET, first_name=_SECRET, last_name=_SECRET, department=_SECRET, site=_SECRET, title=_SECRET,
+        locale=_SECRET, timezone=_SECRET, password=_SECRET,
     ),
     "group": _fields("name", "owner_id", "user_id"),
     "login": _fields("provider", "address", "user_id"),
-    "api_key": _fields("name", "user_id", "role_cap", "bound_kind", "bound_id", "expires_at"),
+    "api_key": _fields("user_id", "role_cap", "bound_kind", "bound_id", "expires_at", name=_SECRET),
     "content": _fields(
-        "name", "title", "description", "category", "access_type", "owner_id", "locked", "locked_message", "app_mode", "bundle_id", "idle",
+        "name", "title", "category", "access_type", "owner_id", "locked", "app_mode", "bundle_id", "idle",
         "connection_timeout", "read_timeout", "init_timeout", "idle_timeout", "max_processes", "min_processes", "max_conns_per_process",
         "load_factor", "load_group", "cpu_request", "cpu_limit", "memory_request", "memory_limit", "amd_gpu_limit", "nvidia_gpu_limit",
         "run_as", "run_as_current_user", "service_account_name", "default_image_name", "default_environment_guid",
         "default_r_environment_management", "default_py_environment_management", "activate",
+        description=_SECRET, locked_message=_SECRET,
     ),
-    "bundle": _fields("digest", "size_bytes", "content_id", "source"),
+    "bundle": _fields("digest", "size_bytes", "content_id", source=_SECRET),
     "variable": _fields("name", value=_SECRET),
     "access": _fields("user_id", "group_id", "share"),
     "vanity": _fields("path"),

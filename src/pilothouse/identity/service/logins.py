@@ -91,7 +91,7 @@ def begin_login(
         principal_of_user(tx, live, login=login.id),
         "identity:login:started",
         None,
-        after={"provider": provider, "address": address},
+        after={"provider": provider},
     )
     return SignedIn(login, live, f"{login.id}.{secret}")
 
