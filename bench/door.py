@@ -30,8 +30,11 @@ from pilothouse.content.service import WorkerRules
 from pilothouse.content.service.routes import ContentRoutes
 from pilothouse.db import Database, Watch
 from pilothouse.db.schema import migrate
+from pilothouse.db.secrets import load_keys
 from pilothouse.gateway.door import Door, Origins
+from pilothouse.gateway.grants import Grants
 from pilothouse.gateway.pages import Pages, PageTexts
+from pilothouse.gateway.recent import RecentGrants
 from pilothouse.gateway.visitors import NAMED, Visitors
 from pilothouse.identity.models import User
 from pilothouse.identity.service import Resolver, create_key
@@ -204,6 +207,7 @@ def serve(folder: Path) -> None:
         origins=Origins(dashboard=lambda host: "http://localhost:3939", content=lambda host: "http://localhost:3940"),
         files={}, pages=Pages(PageTexts(say, say, say, say, {}, lambda accepted: "en")),
         visitors=Visitors(lambda stage_id: NAMED, b"k"),
+        grants=Grants(load_keys(folder / "grants.json"), issuer="bench", cookie="ph_grant_bench", recent=RecentGrants()),
     )  # fmt: skip
     uvicorn.run(
         door, uds=str(folder / "door.sock"), http="httptools", loop="uvloop", ws="none", lifespan="off",

@@ -24,11 +24,12 @@ from typing import Any
 
 import pytest
 
-from pilothouse.gateway.envoy import EnvoyPlan, Listener, Origin, Site, config, dashboard
+from pilothouse.gateway.envoy import EnvoyPlan, GrantPlan, Listener, Origin, Site, config, dashboard
 from pilothouse.gateway.envoy.binary import BinaryMissing, find
 from pilothouse.settings import Settings
 
 MOUNT = "/content/aaaaaaaa-0000-4000-8000-000000000001/"
+GRANTS = GrantPlan("tested", "ph_grant_x", "ph_login_x", {"k1": b"1" * 32, "k2": b"2" * 32})
 HOSTS = ("localhost", "127.0.0.1", "pilot.example")
 
 
@@ -317,6 +318,7 @@ def running(change: Callable[[dict[str, Any]], None] = lambda document: None, **
             listeners=listeners,
             door_secret="the-door-secret",
             access_log=run / "access.log",
+            grants=GRANTS,
             files={"apps": run / "apps"},
             stage_paths=("/", "/prod/"),
             requests_per_second=Settings().gateway.requests_per_second,

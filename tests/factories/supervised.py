@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.factories.gateway import Script, app_at, ask, describe, envoy_or_skip, free_ports
+from tests.factories.gateway import GRANTS, Script, app_at, ask, describe, envoy_or_skip, free_ports
 
 from pilothouse.gateway.envoy import EnvoyPlan, Listener, Origin, Site, dashboard
 from pilothouse.gateway.envoy.binary import Binary
@@ -116,6 +116,7 @@ def home(**changes: Any) -> Iterator[Home]:
             ),
             door_secret=door_secret(path / "keys"),
             access_log=path / "logs" / "access.log",
+            grants=GRANTS,
         )
         argv = [sys.executable, "-m", "uvicorn", "--app-dir", str(DOUBLES), "control_plane:app", "--fd", "{fd}"]
         control_plane = ControlPlane([*argv, "--log-level", "warning"], env={"APP": address}, grace_s=10)

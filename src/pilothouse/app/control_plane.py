@@ -21,6 +21,7 @@ from pilothouse.app.server import bootstrap_secret
 from pilothouse.asgi.request_ids import RequestIds
 from pilothouse.asgi.texts import chosen_language
 from pilothouse.audit.service import seal
+from pilothouse.base import clock
 from pilothouse.connect_api.application import application
 from pilothouse.connect_api.context import Wire
 from pilothouse.content.service.routes import ContentRoutes
@@ -32,11 +33,12 @@ from pilothouse.content.tasks.rouse import Rouser
 from pilothouse.db import DatabaseDown, Listener
 from pilothouse.db.changes import CHANNEL
 from pilothouse.db.schema import check
-from pilothouse.db.secrets import load_key
+from pilothouse.db.secrets import load_key, load_keys
 from pilothouse.gateway.door import Door
+from pilothouse.gateway.grants import Grants, cookie_name
 from pilothouse.gateway.headers import PAGE_PREFIX, REQUEST_ID
 from pilothouse.gateway.pages import Pages, PageTexts
-from pilothouse.gateway.recent import RecentGrants
+from pilothouse.gateway.recent import LIFE_S, TOLERANCE_S, RecentGrants
 from pilothouse.gateway.serving import door_secret, running_since
 from pilothouse.gateway.usage import UsageReader
 from pilothouse.gateway.usage import sweep as sweep_usage
@@ -113,6 +115,7 @@ class ControlPlane:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self.queue.start()
         self._listener.start()
+        self.recent.remember(self.usage.used_since(clock.now() - timedelta(seconds=LIFE_S + TOLERANCE_S)))
         self.reconciler.start()
         self.usage.start()
         for thread in self._threads:
@@ -145,7 +148,7 @@ class ControlPlane:
 
     def _activity(self, job_key: str) -> Activity:
         busy = self.usage.busy(job_key)
-        return Activity(len(busy.sockets), busy.last)
+        return Activity(len(busy.sockets), max(busy.last, self.recent.used_until(job_key)))
 
     def _sweep(self, run: Run) -> None:
         settings = self.house.loaded.settings
@@ -200,6 +203,12 @@ class ControlPlane:
             files={"apps": (house.loaded.home / "apps").resolve()},
             pages=pages,
             visitors=self.visitors,
+            grants=Grants(
+                load_keys(house.loaded.home / "keys" / "grants.json"),
+                issuer=house.installation,
+                cookie=cookie_name(house.installation, https=house.is_https),
+                recent=self.recent,
+            ),
         )
 
 

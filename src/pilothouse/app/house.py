@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pilothouse.app.server import installation_id
 from pilothouse.audit import audit_sinks
 from pilothouse.audit.contract import AuditSink
-from pilothouse.base.ids import new_key
 from pilothouse.base.seam import Seam
 from pilothouse.content.service.terms import WorkerRules
 from pilothouse.content.tasks import ContentEngines, Language
@@ -132,22 +131,6 @@ def _engines(loaded: Loaded, database: Database, secrets: Secrets, stages: Stage
 def made(seam: Seam[Any], name: str) -> Any:
     """The class behind a name, to be made as it wants; what is made keeps the seam's contract."""
     return seam.load(name)
-
-
-def installation_id(keys: Path) -> str:
-    """The name that tells this installation's cookies from another's on the same host; made once."""
-    file = keys / "installation.json"
-    if not file.exists():
-        keys.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = file.with_name(f".{new_key()}")
-        draft.write_text(json.dumps({"id": new_key(8)}))
-        try:
-            os.link(draft, file)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return str(json.loads(file.read_text())["id"])
 
 
 def _runtimes(loaded: Loaded) -> Callable[[], list[Runtime]]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
+import os
 import socket
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from pilothouse.base.ids import new_key
 from pilothouse.settings import Loaded, SettingsInvalid
 
 SECRET_BYTES = 32
@@ -38,3 +42,19 @@ def host_names(loaded: Loaded) -> tuple[str, ...]:
     own = ["localhost", "127.0.0.1", "[::1]", socket.gethostname(), server.host]
     names = [*own, public, server.content_host, server.session_host, *server.hosts, *stages]
     return tuple(dict.fromkeys(n.lower() for n in names if n and n != "0.0.0.0"))  # noqa: S104 - left out, not bound
+
+
+def installation_id(keys: Path) -> str:
+    """The name that tells this installation's cookies from another's on the same host; made once."""
+    file = keys / "installation.json"
+    if not file.exists():
+        keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = file.with_name(f".{new_key()}")
+        draft.write_text(json.dumps({"id": new_key(8)}))
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return str(json.loads(file.read_text())["id"])

@@ -11,13 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pilothouse import __version__
-from pilothouse.app.server import bootstrap_secret, host_names
+from pilothouse.app.server import bootstrap_secret, host_names, installation_id
 from pilothouse.base.errors import Conflict, Invalid
 from pilothouse.db import Database
 from pilothouse.db.schema import prepare as prepare_schema
-from pilothouse.gateway.envoy import EnvoyPlan, Listener, Origin, Site, dashboard
+from pilothouse.db.secrets import load_keys
+from pilothouse.gateway import grants
+from pilothouse.gateway.envoy import EnvoyPlan, GrantPlan, Listener, Origin, Site, dashboard
 from pilothouse.gateway.envoy.binary import find
 from pilothouse.gateway.serving import ControlPlane, Served, door_secret, prepare
+from pilothouse.identity.contract import cookie_name as login_cookie
 from pilothouse.settings import Loaded
 from pilothouse.stages.service import stage_paths
 
@@ -116,11 +119,23 @@ def envoy_plan(loaded: Loaded) -> EnvoyPlan:
         ),
         door_secret=door_secret(loaded.home / "keys"),
         access_log=loaded.home / "logs" / "access.log",
+        grants=_grants(loaded),
         files={"apps": (loaded.home / "apps").resolve()},
         stage_paths=stage_paths(loaded.settings.stages),
         door_timeout_s=loaded.settings.content.init_timeout.total_seconds() + DOOR_MARGIN_S,
         trusted_proxies=tuple(gateway.trusted_proxies),
         requests_per_second=gateway.requests_per_second,
+    )
+
+
+def _grants(loaded: Loaded) -> GrantPlan:
+    keys, https = loaded.home / "keys", loaded.public_url.startswith("https:")
+    installation = installation_id(keys)
+    return GrantPlan(
+        issuer=installation,
+        cookie=grants.cookie_name(installation, https=https),
+        login_cookie=login_cookie(installation, https=https),
+        keys=load_keys(keys / "grants.json")().by_id,
     )
 
 

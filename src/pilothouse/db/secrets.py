@@ -99,12 +99,17 @@ def key_id(sealed: bytes) -> str:
     return sealed[2 : 2 + sealed[1]].decode(errors="replace")
 
 
-def load_secrets(path: Path) -> Secrets:
-    """Read the key file, or make one (mode 0600) with a first key. Also works when two processes start at once."""
+def load_keys(path: Path) -> KeyFile:
+    """The key file, made (mode 0600) with a first key if there is none. Also works when two processes start at once."""
     if not path.exists():
         kid = new_key(8)
         _create(path, {"current": kid, "keys": {kid: base64.b64encode(os.urandom(32)).decode()}})
-    return Secrets(KeyFile(path))
+    return KeyFile(path)
+
+
+def load_secrets(path: Path) -> Secrets:
+    """What seals with the keys in ``path``; see `load_keys`."""
+    return Secrets(load_keys(path))
 
 
 def load_key(path: Path, size_bytes: int = 32) -> bytes:

@@ -11,7 +11,7 @@ import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
@@ -21,6 +21,7 @@ from pilothouse.base.errors import NotAuthenticated, Unavailable
 from pilothouse.gateway import headers as h
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, RouteOwner, StaticFile, Target, Worker
 from pilothouse.gateway.files import file_answer
+from pilothouse.gateway.grants import Grants, Visit
 from pilothouse.gateway.pages import Pages, page_path
 from pilothouse.gateway.visitors import Visitors
 from pilothouse.gateway.waking import Waking, Wanted
@@ -28,6 +29,7 @@ from pilothouse.stages import StageRef
 
 BROWSER_PATIENCE_S = 2.0
 SPARED = frozenset({"HEAD", "OPTIONS"})
+NEW = Visit("")
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
 
@@ -64,6 +66,7 @@ class _Asking:
     stage: StageRef
     asked: Asked
     principal: Principal
+    visit: Visit
 
     @property
     def host(self) -> str:
@@ -76,6 +79,11 @@ class _Asking:
     @property
     def has_key(self) -> bool:
         return self.principal.key is not None
+
+    @property
+    def keeps_cookies(self) -> bool:
+        """Programs without a cookie jar would get a new grant with every answer."""
+        return not self.has_key and (self.is_browser or self.principal.login is not None)
 
     @property
     def visitor(self) -> str:
@@ -101,10 +109,11 @@ class Door:
         files: Mapping[str, Path],
         pages: Pages,
         visitors: Visitors,
+        grants: Grants,
     ) -> None:
         self._secret, self._resolver, self._stages = secret, resolver, stages
         self._owners, self._origins, self._files, self._pages = owners, origins, files, pages
-        self._visitors, self._waking = visitors, Waking()
+        self._visitors, self._grants, self._waking = visitors, grants, Waking()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -132,7 +141,7 @@ class Door:
             stage.id, stage.path, rest, query, scope["method"], is_page, "sec-websocket-version" in headers,
             headers.get("if-none-match", ""), headers.get("range", ""),
         )  # fmt: skip
-        asking = _Asking(headers, scope["method"], path, query, stage, asked, Principal(None, None))
+        asking = _Asking(headers, scope["method"], path, query, stage, asked, Principal(None, None), NEW)
         try:
             asking.principal = self._resolver.resolve(headers)
         except NotAuthenticated as error:
@@ -154,6 +163,11 @@ class Door:
                 308 if asking.method not in ("GET", "HEAD") else 302,
                 place.redirect + (f"?{asking.query}" if asking.query else ""),
             )
+        asking.visit = self._grants.visit(
+            asking.headers.get("cookie", ""), mount=place.mount, login=asking.principal.login
+        )
+        if not asking.asked.is_page_load:
+            asking.asked = replace(asking.asked, hint=asking.visit.job_key)
         target = await self._awake(asking, owner, place, receive)
         return self._lead(asking, owner, place, target)
 
@@ -217,17 +231,25 @@ class Door:
 
     def _lead(self, asking: _Asking, owner: RouteOwner, place: Place, target: Target) -> Answer:
         if isinstance(target, StaticFile):
-            said = file_answer(target, self._files, if_range=asking.headers.get("if-range", ""), asked=asking.asked)
-            if said[0] != 200:
-                return said
-            return 200, [*said[1], *self._noted(asking, place, target.bundle_id)], b""
+            file = file_answer(target, self._files, if_range=asking.headers.get("if-range", ""), asked=asking.asked)
+            if file[0] != 200:
+                return file
+            return 200, [*file[1], *self._noted(asking, place, target.bundle_id)], b""
         if isinstance(target, Worker):
-            return 200, [*self._to_worker(asking, place, target), *self._noted(asking, place, target.bundle_id)], b""
+            said = [*self._to_worker(asking, place, target), *self._noted(asking, place, target.bundle_id)]
+            return 200, [*said, *self._grant(asking, place, dict(said))], b""
         if isinstance(target, Broken):
             edits = owner.may_edit(place, asking.principal)
             words = {"reason": target.reason, "log": target.log_url} if edits else {}
             return self._page("failed", asking, target.status, owner.title(place), **words)
         return self._page("starting", asking, 503, owner.title(place))
+
+    def _grant(self, asking: _Asking, place: Place, said: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Never for a named bundle: those are looked at by few and replaced often."""
+        if place.bundle_id is not None or not asking.keeps_cookies:
+            return []
+        grant = self._grants.issue(said, asking.visit, login=asking.principal.login, host=asking.host)
+        return [(h.GRANT, grant)] if grant else []
 
     def _page(self, kind: str, asking: _Asking, status: int, title: str, **words: str) -> Answer:
         if status < 500 and kind == "failed":

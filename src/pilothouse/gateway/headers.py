@@ -29,6 +29,7 @@ PREFIX = "x-ph-prefix"  # for X-Forwarded-Prefix
 IDENTITY = "x-ph-idn"  # ASCII JSON for the credentials headers; left out = anonymous
 BASE_URL = "x-ph-base"  # for RStudio-Connect-App-Base-URL
 REQUEST_URL = "x-ph-request"  # for X-RSC-Request
+GRANT = "x-ph-grant"  # a whole Set-Cookie that the answer is to carry (see `grants`)
 PAGE_PATH = "x-ph-path"  # with PAGE: the path to ask the control plane for; left out = the client's own
 FILE_PATH = "x-ph-file"  # with FILE: root/path, percent-encoded (see `files.reference`)
 FILE_RANGE, FILE_ETAG, FILE_TYPE, FILE_CACHE = "x-ph-range", "x-ph-etag", "x-ph-ctype", "x-ph-cc"

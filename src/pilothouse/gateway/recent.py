@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Mapping
 
 from pilothouse.base import clock
 
@@ -12,14 +13,13 @@ LIFE_S, TOLERANCE_S = 60, 1
 
 
 class RecentGrants:
-    """Kept in memory only: after a restart every job counts as granted just then. Safe to call from several threads."""
+    """Kept in memory only; after a restart `remember` says what may have been granted before. Safe to call from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._issued: dict[tuple[str, str], float] = {}  # (job, visit) → when; the oldest first
         self._visits: Counter[str] = Counter()
         self._last: dict[str, float] = {}
-        self._began = clock.now().timestamp()
 
     def note(self, job_key: str, visit: str) -> None:
         """``visit`` had a grant for the job just now; the same one counts once, however often its grant is renewed."""
@@ -29,6 +29,11 @@ class RecentGrants:
                 self._visits[job_key] += 1
             self._issued[job_key, visit] = self._last[job_key] = now
 
+    def remember(self, used: Mapping[str, float]) -> None:
+        """``used`` maps jobs to when they were last used before a restart: grants may have been issued then."""
+        with self._lock:
+            self._last = {**used, **self._last}
+
     def count(self, job_key: str) -> int:
         """How many visits have a grant for the job that may still count: with open sockets, the load of a worker."""
         with self._lock:
@@ -36,9 +41,10 @@ class RecentGrants:
             return self._visits[job_key]
 
     def used_until(self, job_key: str) -> float:
-        """Until then requests may reach the job unasked, so it must not be frozen before (seconds since 1970)."""
+        """Until then requests may reach the job unasked, so it must not be frozen before (seconds since 1970; 0 = it was never granted)."""
         with self._lock:
-            return self._last.get(job_key, self._began) + LIFE_S + TOLERANCE_S
+            last = self._last.get(job_key)
+            return last + LIFE_S + TOLERANCE_S if last is not None else 0.0
 
     def _forget(self) -> float:
         now = clock.now().timestamp()

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from pilothouse.base import clock
 from pilothouse.db import Database, DatabaseDown, Tx
-from pilothouse.gateway.envoy.accesslog import ENDED, OPENED
+from pilothouse.gateway.envoy.accesslog import ENDED, OPENED, merged
 from pilothouse.gateway.models import LogOffset, UsageEvent
 from pilothouse.gateway.visitors import NUMBER, Visitors
 
@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 ROUND_S = 1.0
 CHUNK = 4 * 1024 * 1024
 BATCH = 500
+#: Rows that are looked at for what was used just before a restart.
+NEWEST = 50_000
 SWITCHED = 101
 STREAM_LIMIT, KIND_LIMIT, JOB_LIMIT = 40, 20, 24
 LONGEST_MS = 10**12
@@ -69,6 +71,15 @@ class UsageReader:
         """How the job is used now, as far as the log tells (about a second old)."""
         with self._lock:
             return self._busy.get(job_key, Busy())
+
+    def used_since(self, moment: datetime) -> dict[str, float]:
+        """Jobs that were used after ``moment``, as the rows tell, each with when its last use began (seconds since 1970)."""
+        newest = select(func.max(UsageEvent.id)).scalar_subquery() - NEWEST
+        last = select(UsageEvent.job_key, func.max(UsageEvent.started_at)).where(
+            UsageEvent.id > newest, UsageEvent.started_at > moment, UsageEvent.job_key.is_not(None)
+        )
+        with self._database.read() as tx:
+            return {str(key): at.timestamp() for key, at in tx.execute(last.group_by(UsageEvent.job_key)).all()}
 
     def once(self) -> int:
         """Read what is new; returns how many lines. Raises `DatabaseDown`."""
@@ -131,9 +142,13 @@ class UsageReader:
             except ValueError:
                 self.garbage += 1
                 continue
-            if isinstance(line, dict) and not line.get("cid"):
+            if not isinstance(line, dict):
+                self.garbage += 1
+                continue
+            line = merged(line)
+            if not line.get("cid"):
                 continue  # a request that was no use of anything
-            if not isinstance(line, dict) or not _is_whole(line):
+            if not _is_whole(line):
                 self.garbage += 1
                 continue
             self._note(line)

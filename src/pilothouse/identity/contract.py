@@ -171,3 +171,8 @@ class IdentityProvider(Protocol):
     def logout_url(self, return_to: str) -> str | None:
         """Where to send the browser after our own login has ended."""
         ...
+
+
+def cookie_name(installation: str, *, https: bool) -> str:
+    """The login cookie's. Cookies ignore ports: the name tells two installations on one host apart."""
+    return f"{'__Host-' if https else ''}ph_login_{installation}"

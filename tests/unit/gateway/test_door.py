@@ -17,9 +17,12 @@ import pytest
 from pilothouse.base.access import ANONYMOUS, Principal, ResourceRef, Role
 from pilothouse.base.errors import NotAuthenticated
 from pilothouse.db import DatabaseDown
+from pilothouse.db.secrets import Keys
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, StaticFile, Target, Timeout, Worker
 from pilothouse.gateway.door import Door, Origins
+from pilothouse.gateway.grants import Grants
 from pilothouse.gateway.pages import Pages, PageTexts
+from pilothouse.gateway.recent import RecentGrants
 from pilothouse.gateway.visitors import Visitors
 from pilothouse.stages import StageRef
 
@@ -41,14 +44,17 @@ class Owner:
     redirect: str | None = None
     woken: int = 0
     seen: list[Asked] = field(default_factory=list)
+    sent: list[Asked] = field(default_factory=list)
+    bundle_id: int | None = None
 
     def find(self, asked: Asked) -> Place | None:
         self.seen.append(asked)
         if not asked.path.startswith("/content/x"):
             return None
         return Place(
-            ResourceRef("content", 7), asked.stage_id, asked.stage_path[:-1] + MOUNT, "", redirect=self.redirect
-        )
+            ResourceRef("content", 7), asked.stage_id, asked.stage_path[:-1] + MOUNT, "",
+            bundle_id=self.bundle_id, redirect=self.redirect,
+        )  # fmt: skip
 
     def may_open(self, place: Place, principal: Principal) -> bool:
         return self.opens
@@ -57,6 +63,7 @@ class Owner:
         return self.edits
 
     def target(self, place: Place, asked: Asked) -> Target:
+        self.sent.append(asked)
         return self.targets.pop(0) if len(self.targets) > 1 else self.targets[0]
 
     def wake(self, place: Place, principal: Principal) -> None:
@@ -106,13 +113,15 @@ class Stand:
         say = lambda *words: " ".join(words).encode()  # noqa: E731
         self.pages = Pages(PageTexts(say, say, say, say, {"content-type": "text/html"}, lambda accepted: "en"))
         self.usage = {1: "named", 2: "named"}
+        self.recent, self.keys = RecentGrants(), Keys({"k1": b"1" * 32}, "k1")
+        self.grants = Grants(lambda: self.keys, issuer="tested", cookie="ph_grant_x", recent=self.recent)
         self.origins = Origins(dashboard=lambda host: "http://d", content=lambda host: "http://c")
 
     def ask(self, path: str = MOUNT, headers: Mapping[str, str] | None = None, **changes: Any) -> Answered:
         door = Door(
             secret="s3", resolver=self.resolver, stages=OneStage(), owners=[self.owner], origins=self.origins,
             files={"apps": Path("/home/apps")}, pages=self.pages,
-            visitors=Visitors(self.usage.__getitem__, b"key"),
+            visitors=Visitors(self.usage.__getitem__, b"key"), grants=self.grants,
         )  # fmt: skip
         given = {"host": "h:1", "x-ph-door": "s3", "x-ph-listener": "content", **(headers or {})}
         return asyncio.run(call(door, "/__authz" + path, given, **changes))
@@ -366,3 +375,54 @@ def test_page_loads_on_plain_http_are_known_by_their_other_header(stand: Stand) 
     assert stand.ask(headers={"upgrade-insecure-requests": "1"}).headers["x-ph-page"] == "1"
     both = {"upgrade-insecure-requests": "1", "sec-fetch-mode": "cors"}
     assert "x-ph-page" not in stand.ask(headers=both).headers
+
+
+BOB = replace(ALICE, id=5, login="l2")
+NOBODY = ANONYMOUS
+SCRIPT = {"sec-fetch-mode": "cors"}
+
+
+def test_a_page_load_brings_a_grant_and_sub_requests_a_hint(stand: Stand) -> None:
+    first = stand.ask(headers=BROWSER)
+    cookie = first.headers["x-ph-grant"].partition(";")[0]
+    assert stand.recent.count("job1") == 1
+    assert stand.ask(MOUNT + "x", {**SCRIPT, "cookie": cookie}).status == 200
+    assert stand.ask(MOUNT + "x", {**SOCKET, "cookie": cookie, "origin": "http://h:1"}).status == 200
+    assert stand.ask(headers={**BROWSER, "cookie": cookie}).status == 200
+    assert [asked.hint for asked in stand.owner.sent] == ["", "job1", "job1", ""]
+    assert stand.recent.count("job1") == 1, "one visit, however often its grant was renewed"
+
+
+def test_a_grant_says_nothing_to_another_person(stand: Stand) -> None:
+    cookie = stand.ask(headers=BROWSER).headers["x-ph-grant"].partition(";")[0]
+    for principal in (BOB, NOBODY):
+        stand.resolver.principal = principal
+        assert stand.ask(MOUNT + "x", {**SCRIPT, "cookie": cookie}).status == 200
+        assert stand.owner.sent[-1].hint == ""
+
+
+@pytest.mark.parametrize(("principal", "headers"), [(ROBOT, BROWSER), (ROBOT, {}), (NOBODY, {}), (NOBODY, SOCKET)])
+def test_keys_and_programs_without_a_cookie_jar_get_no_grant(
+    stand: Stand, principal: Principal, headers: dict[str, str]
+) -> None:
+    stand.resolver.principal = principal
+    origin = {"origin": "http://h:1"} if headers == SOCKET else {}
+    answer = stand.ask(headers={**headers, **origin})
+    assert answer.headers["x-ph-to"] == "app5m"
+    assert "x-ph-grant" not in answer.headers
+
+
+def test_anonymous_browsers_and_signed_in_programs_do(stand: Stand) -> None:
+    assert "x-ph-grant" in stand.ask().headers
+    stand.resolver.principal = NOBODY
+    assert "x-ph-grant" in stand.ask(headers=BROWSER).headers
+
+
+def test_a_named_bundle_a_file_and_a_page_bring_none(stand: Stand) -> None:
+    stand.owner.bundle_id = 4
+    assert "x-ph-grant" not in stand.ask(headers=BROWSER).headers
+    stand.owner.bundle_id = None
+    stand.owner.targets = [StaticFile("/home/apps/x", 1, '"e"', "text/plain")]
+    assert "x-ph-grant" not in stand.ask(headers=BROWSER).headers
+    stand.owner.targets = [Broken(502, "It failed.")]
+    assert "x-ph-grant" not in stand.ask(headers=BROWSER).headers

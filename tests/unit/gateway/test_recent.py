@@ -34,6 +34,9 @@ def test_a_job_is_used_until_its_last_grant_has_ended(frozen_clock: Any) -> None
     assert recent.used_until("job1") == frozen_clock.moment.timestamp() + LIFE_S + TOLERANCE_S
 
 
-def test_after_a_restart_grants_of_before_may_still_count(frozen_clock: Any) -> None:
-    recent = RecentGrants()
-    assert recent.used_until("job1") == frozen_clock.moment.timestamp() + LIFE_S + TOLERANCE_S
+def test_after_a_restart_what_was_used_before_may_have_been_granted(frozen_clock: Any) -> None:
+    recent, before = RecentGrants(), frozen_clock.moment.timestamp() - 10
+    recent.remember({"job1": before})
+    assert (recent.used_until("job1"), recent.used_until("job2")) == (before + LIFE_S + TOLERANCE_S, 0)
+    recent.note("job1", "a")
+    assert recent.used_until("job1") == before + 10 + LIFE_S + TOLERANCE_S

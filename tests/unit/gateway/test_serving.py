@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.factories.gateway import GRANTS
 
 from pilothouse.gateway.envoy import EnvoyPlan, Listener, dashboard
 from pilothouse.gateway.envoy.binary import Binary
@@ -21,6 +22,7 @@ def served(tmp_path: Path) -> Served:
         listeners=(Listener(3939, (dashboard(("localhost",)),)),),
         door_secret=door_secret(tmp_path / "keys"),
         access_log=tmp_path / "access.log",
+        grants=GRANTS,
     )
     return Served(
         envoy, Binary(Path("/envoy"), "abc"), ControlPlane(["python", "--fd", "{fd}"]), logs=tmp_path / "logs"

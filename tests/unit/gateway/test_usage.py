@@ -84,6 +84,54 @@ def test_other_requests_are_hits_and_visitors_may_be_nobody(
     assert (row.kind, row.principal_id) == ("hit", None)
 
 
+def granted(**changes: Any) -> str:
+    """A line about a request for which a grant spoke: the door said nothing."""
+    said = dict.fromkeys(("cid", "sub", "jid", "stage", "bundle", "page", "path"))
+    return line(**said | {"granted": "/content/x/data?q=1", "use": "3 job1 content:7 1 4"} | changes)
+
+
+def test_a_request_that_went_on_by_a_grant_is_a_hit_like_any_other(
+    reader: UsageReader, sqlite_database: Database, log: Path
+) -> None:
+    write(log, granted())
+    assert reader.once() == 1
+    (row,) = rows(sqlite_database)
+    assert (row.kind, row.subject_id, row.stage_id, row.bundle_id, row.principal_id) == ("hit", 7, 1, 4, 3)
+    assert (row.job_key, row.path) == ("job1", "/content/x/data?q=1")
+    assert reader.busy("job1").last == NOON.timestamp() + 0.25
+
+
+def test_of_an_anonymous_grant_nobody_is_kept(reader: UsageReader, sqlite_database: Database, log: Path) -> None:
+    write(log, granted(use="- job1 content:7 1 -"))
+    reader.once()
+    (row,) = rows(sqlite_database)
+    assert (row.principal_id, row.bundle_id) == (None, None)
+
+
+@pytest.mark.parametrize("use", ["", "3", "3 job1 content:x 1 4", None, "a b c d e f"])
+def test_a_grant_that_says_nonsense_is_garbage_or_no_use(
+    reader: UsageReader, sqlite_database: Database, log: Path, use: str | None
+) -> None:
+    write(log, granted(use=use), line())
+    reader.once()
+    assert [row.kind for row in rows(sqlite_database)] == ["visit"]
+
+
+def test_a_grant_that_was_not_taken_is_no_use(reader: UsageReader, sqlite_database: Database, log: Path) -> None:
+    write(log, granted(granted=None))
+    assert reader.once() == 0
+
+
+def test_jobs_that_were_used_lately_are_known_after_a_restart(
+    reader: UsageReader, sqlite_database: Database, log: Path
+) -> None:
+    later = {"id": "b", "t": "2026-03-02T12:05:00.000Z"}
+    write(log, line(), line(jid="job2", **later), granted(use="3 job3 content:7 1 4", id="c", t=later["t"]))
+    reader.once()
+    known = UsageReader(sqlite_database, log, NAMED).used_since(NOON + timedelta(minutes=1))
+    assert known == dict.fromkeys(("job2", "job3"), (NOON + timedelta(minutes=5)).timestamp())
+
+
 def test_requests_that_were_no_use_of_anything_leave_no_row(
     reader: UsageReader, sqlite_database: Database, log: Path
 ) -> None:

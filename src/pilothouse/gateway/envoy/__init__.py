@@ -7,6 +7,7 @@ not on paths. Standard library only.
 
 from pilothouse.gateway.envoy.config import config as config
 from pilothouse.gateway.envoy.plan import EnvoyPlan as EnvoyPlan
+from pilothouse.gateway.envoy.plan import GrantPlan as GrantPlan
 from pilothouse.gateway.envoy.plan import Listener as Listener
 from pilothouse.gateway.envoy.plan import Origin as Origin
 from pilothouse.gateway.envoy.plan import Site as Site

@@ -1,7 +1,8 @@
 """The access log: one JSON object a line, for operators and for the reader that turns it into usage rows.
 
 A WebSocket writes a line of kind ``DownstreamTunnelSuccessfullyEstablished`` when it opens and one of kind ``DownstreamEnd``
-when it closes, both with the same ``id``. Everything the door did not say is null.
+when it closes, both with the same ``id``. Everything the door did not say is null. For a request that went on by a grant
+the door said nothing: then ``granted`` is its path and ``use`` what the door had said before (see `merged`).
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pilothouse.gateway import headers
+from pilothouse.gateway import grants, headers
+from pilothouse.gateway.envoy.blocks import AUTHZ, GRANTED_PATH, what_was_granted
 from pilothouse.gateway.envoy.clients import CLIENT_ADDRESS
 
-AUTHZ = "envoy.filters.http.ext_authz"
 #: Made by Envoy for each request, whatever its client says. Error pages show it, and the answer carries it as ``X-Request-Id``.
 REQUEST_ID = "%STREAM_ID%"
 
@@ -46,8 +47,18 @@ FIELDS = {
     "stage": _said(headers.STAGE),
     "bundle": _said(headers.BUNDLE),
     "page": _said(headers.PAGE_LOAD),
+    "granted": GRANTED_PATH,
+    "use": what_was_granted(grants.USE),
 }
 OPENED, ENDED = "DownstreamTunnelSuccessfullyEstablished", "DownstreamEnd"
+
+
+def merged(line: dict[str, Any]) -> dict[str, Any]:
+    """A line in which it no longer matters whether the door was asked or a grant spoke for it."""
+    if not (path := line.get("granted")):
+        return line  # with ``use`` or without: a grant that was not taken says nothing
+    words = (None if word == grants.NONE else word for word in str(line.get("use")).split(" "))
+    return {**line, "path": path, **dict(zip(("sub", "jid", "cid", "stage", "bundle"), words, strict=False))}
 
 
 def access_log(path: Path) -> list[dict[str, Any]]:

@@ -9,6 +9,9 @@ Json = dict[str, Any]
 
 TYPES = "type.googleapis.com/envoy.extensions."
 AUTHZ = "envoy.filters.http.ext_authz"
+GRANTED = "envoy.filters.http.jwt_authn"
+#: The path that a client asked for by a grant, before the mount was cut off.
+GRANTED_PATH = "%DYNAMIC_METADATA(ph:granted)%"
 HEADERS = "envoy.filters.http.header_mutation"
 FILE_SERVER = "envoy.filters.http.file_server"
 MERGE = "filters.http.header_mutation.v3.HeaderMutationPerRoute"
@@ -35,6 +38,16 @@ def said(header: str, **match: str) -> Json:
 def what_was_said(header: str) -> str:
     """The door's word as text, for headers; empty when it said nothing."""
     return f"%DYNAMIC_METADATA({AUTHZ}:{header})%"
+
+
+def granted(**match: str) -> Json:
+    """Matches requests that go on by a grant, with an original path like ``match``; by default all of them."""
+    return {"filter": "ph", "path": [{"key": "granted"}], "value": {"string_match": match or {"prefix": "/"}}}
+
+
+def what_was_granted(claim: str) -> str:
+    """A claim of the grant as text. It counts only where the request is `granted`."""
+    return f"%DYNAMIC_METADATA({GRANTED}:grant:{claim})%"
 
 
 def put(name: str, value: str) -> Json:

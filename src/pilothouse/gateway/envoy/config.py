@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from importlib.resources import files
 from pathlib import Path
 
-from pilothouse.gateway import headers
+from pilothouse.gateway import grants, headers
 from pilothouse.gateway.envoy import blocks, clients
 from pilothouse.gateway.envoy.accesslog import access_log
-from pilothouse.gateway.envoy.blocks import AUTHZ, FILE_SERVER, HEADERS, Json, exactly, extension
+from pilothouse.gateway.envoy.blocks import AUTHZ, FILE_SERVER, GRANTED, HEADERS, Json, exactly, extension
+from pilothouse.gateway.envoy.grants import PAYLOAD, verifier
 from pilothouse.gateway.envoy.plan import EnvoyPlan, Listener
 from pilothouse.gateway.envoy.replies import local_replies
-from pilothouse.gateway.envoy.routes import APPS, CONTROL_PLANE, gateway_headers, routes, unknown_host
+from pilothouse.gateway.envoy.routes import APPS, APPS_GRANTED, CONTROL_PLANE, gateway_headers, routes, unknown_host
 
 #: A job is frozen 5 s after its last answer at the soonest. By then no connection is left that would be reset at its thaw.
 JOB_IDLE = "3s"
@@ -39,7 +41,7 @@ def config(plan: EnvoyPlan, *, admin: Path | None = None) -> Json:
         "layered_runtime": {"layers": [{"name": "static", "static_layer": {REGEX_LIMIT: 2000}}]},
         "static_resources": {
             "listeners": [_listener(plan, listener) for listener in plan.listeners],
-            "clusters": [_control_plane(plan), _apps()],
+            "clusters": [_control_plane(plan), _apps(APPS), _apps(APPS_GRANTED)],
         },
     }
 
@@ -87,7 +89,7 @@ def _connection(plan: EnvoyPlan, listener: Listener, *, proxied: bool = False) -
         upgrade_configs=[{"upgrade_type": "websocket"}],
         access_log=access_log(plan.access_log),
         access_log_options={"flush_log_on_tunnel_successfully_established": True},
-        local_reply_config=local_replies(),
+        local_reply_config=local_replies(plan.grants),
         http_filters=_chain(plan),
         route_config={
             "name": f"port-{listener.port}",
@@ -123,9 +125,10 @@ def _chain(plan: EnvoyPlan) -> list[Json]:
     """The file filter has no folders here: it serves on the one route that names them, where the door has chosen the file."""
     return [
         *clients.rate_limit(plan),
-        _lua("gate", script("gate")),
+        verifier(plan.grants),
+        _lua("gate", script("gate", plan)),
         _door(plan),
-        _lua("door", script("door").replace("@POOLS@", pools(plan))),
+        _lua("door", script("door", plan)),
         extension(HEADERS, "filters.http.header_mutation.v3.HeaderMutation"),
         *([{"name": FILE_SERVER, "typed_config": blocks.file_server()}] if plan.files else []),
         extension("envoy.filters.http.router", "filters.http.router.v3.Router", suppress_envoy_headers=True),
@@ -169,9 +172,16 @@ def _lua(name: str, source: str) -> Json:
     return extension(f"pilothouse.{name}", "filters.http.lua.v3.Lua", default_source_code={"inline_string": source})
 
 
-def script(name: str) -> str:
-    """A Lua file of ours."""
-    return files("pilothouse.gateway.envoy").joinpath("lua", f"{name}.lua").read_text()
+def script(name: str, plan: EnvoyPlan) -> str:
+    """A Lua file of ours behind what all of them share, with the names of this plan."""
+    folder = files("pilothouse.gateway.envoy").joinpath("lua")
+    text = "\n".join(folder.joinpath(f"{part}.lua").read_text() for part in ("target", name))
+    words = {
+        "@POOLS@": pools(plan),
+        "@LOGIN@": re.sub(r"(\W)", r"%\1", plan.grants.login_cookie),
+        "@NO_GRANT@": f"{plan.grants.cookie}=;",
+    }
+    return re.sub("@[A-Z_]+@", lambda found: words[found[0]], text)
 
 
 def pools(plan: EnvoyPlan) -> str:
@@ -192,13 +202,15 @@ def _control_plane(plan: EnvoyPlan) -> Json:
     }
 
 
-def _apps() -> Json:
-    """Dials the address that the door said, and nothing else."""
+def _apps(name: str) -> Json:
+    """Dials the address that the door said, or that it said when it gave the grant, and nothing else."""
+    said = {"key": AUTHZ, "path": [{"key": headers.ADDRESS}]}
+    granted = {"key": GRANTED, "path": [{"key": PAYLOAD}, {"key": grants.ADDRESS}]}
     return {
-        "name": APPS,
+        "name": name,
         "type": "ORIGINAL_DST",
         "lb_policy": "CLUSTER_PROVIDED",
-        "original_dst_lb_config": {"metadata_key": {"key": AUTHZ, "path": [{"key": headers.ADDRESS}]}},
+        "original_dst_lb_config": {"metadata_key": granted if name == APPS_GRANTED else said},
         "typed_extension_protocol_options": _http1(JOB_IDLE),
         **_limits(65_536),
     }

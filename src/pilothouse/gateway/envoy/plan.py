@@ -79,6 +79,16 @@ class Listener:
 
 
 @dataclass(frozen=True)
+class GrantPlan:
+    """How grants are known: who signs them, the names of two cookies, and the keys (id → bytes) that may have signed one."""
+
+    issuer: str
+    cookie: str
+    login_cookie: str
+    keys: Mapping[str, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True)
 class EnvoyPlan:
     """All that Envoy's configuration depends on.
 
@@ -95,6 +105,7 @@ class EnvoyPlan:
     listeners: tuple[Listener, ...]
     door_secret: str = field(repr=False)
     access_log: Path
+    grants: GrantPlan
     files: Mapping[str, Path] = field(default_factory=dict)
     stage_paths: tuple[str, ...] = ("/",)
     pools: tuple[str, ...] = ("127.64.0.0/10",)

@@ -11,9 +11,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from pilothouse.gateway import grants
 from pilothouse.gateway.envoy.accesslog import REQUEST_ID
-from pilothouse.gateway.envoy.blocks import Json, put, said
+from pilothouse.gateway.envoy.blocks import GRANTED_PATH, Json, granted, put, said, what_was_granted
 from pilothouse.gateway.envoy.clients import BURST_S
+from pilothouse.gateway.envoy.plan import GrantPlan
 from pilothouse.gateway.headers import TO
 
 #: The publishing protocol's code for "unavailable", so that its clients print the sentence.
@@ -96,9 +98,27 @@ FAILURES = (
 )
 
 
-def local_replies() -> Json:
+def local_replies(plan: GrantPlan) -> Json:
     """Envoy's ``local_reply_config``."""
-    return {"mappers": [_mapper(failure, as_html=as_html) for failure in FAILURES for as_html in (True, False)]}
+    pages = [_mapper(failure, as_html=as_html) for failure in FAILURES for as_html in (True, False)]
+    return {"mappers": [_moved(plan), *pages]}
+
+
+def _moved(plan: GrantPlan) -> Json:
+    """Nobody listens where a grant led, so nothing was sent yet: back to the door, without the grant."""
+    cookie = grants.cookie_attributes(plan.cookie, what_was_granted(grants.PREFIX) + "/")
+    taken_back = put("set-cookie", f"{plan.cookie}=; Max-Age=0{cookie}") | {"append_action": "APPEND_IF_EXISTS_OR_ADD"}
+    unreachable = {"response_flag_filter": {"flags": ["UF"]}}
+    return {
+        "filter": {"and_filter": {"filters": [unreachable, _by(granted())]}},
+        "status_code": 307,
+        "headers_to_add": [put("location", GRANTED_PATH), put("cache-control", "no-store"), taken_back],
+        "body_format_override": {"text_format_source": {"inline_string": ""}, "content_type": "text/plain"},
+    }
+
+
+def _by(matcher: Json) -> Json:
+    return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}
 
 
 def _mapper(failure: Failure, *, as_html: bool) -> Json:
@@ -108,7 +128,7 @@ def _mapper(failure: Failure, *, as_html: bool) -> Json:
     if failure.is_first:
         filters.append({"metadata_filter": {"matcher": SEEN_BY_GATE, "match_if_key_not_found": True}})
     if failure.is_app:
-        filters.append({"metadata_filter": {"matcher": said(TO, prefix="app"), "match_if_key_not_found": False}})
+        filters.append({"or_filter": {"filters": [_by(said(TO, prefix="app")), _by(granted())]}})
     if failure.only_status:
         comparison = {"op": "EQ", "value": {"default_value": failure.only_status, "runtime_key": "unused"}}
         filters.append({"status_code_filter": {"comparison": comparison}})

@@ -1,6 +1,7 @@
 """Where requests go on one site. The first match wins, and targets that the door named come first.
 
 Before the door has spoken only the lower part can match; Lua clears the choice after it, and then the upper part does.
+A grant speaks for the door: its routes come first of all and don't ask.
 A request whose door said nothing useful ends at the last route, which never reaches the control plane.
 """
 
@@ -8,25 +9,30 @@ from __future__ import annotations
 
 import re
 
-from pilothouse.gateway import headers
+from pilothouse.gateway import grants, headers
 from pilothouse.gateway.envoy.accesslog import REQUEST_ID
 from pilothouse.gateway.envoy.blocks import (
     FILE_SERVER,
+    GRANTED,
+    GRANTED_PATH,
     Json,
     drop,
     file_server,
+    granted,
     header_changes,
     put,
     said,
+    what_was_granted,
     what_was_said,
     without_door,
 )
 from pilothouse.gateway.envoy.clients import CLIENT_ADDRESS
+from pilothouse.gateway.envoy.grants import PAYLOAD
 from pilothouse.gateway.envoy.plan import EnvoyPlan, Site
 
 #: Where the script after the door sends requests for files. No request on another route is served from there.
 FILES = "/.ph-f/"
-CONTROL_PLANE, APPS = "control-plane", "apps"
+CONTROL_PLANE, APPS, APPS_GRANTED = "control-plane", "apps", "apps-granted"
 
 #: Route class → limits. The timeout is for the whole answer, the idle timeout for silence on a stream or WebSocket.
 CLASSES: dict[str, Json] = {
@@ -46,6 +52,7 @@ RETRY: Json = {
 def routes(plan: EnvoyPlan, site: Site) -> list[Json]:
     """All routes of one site, in order."""
     return [
+        *(_granted(name, limits, site) for name, limits in CLASSES.items()),
         *(_app(name, limits, site) for name, limits in CLASSES.items()),
         _files(plan, site),
         *_to_control_plane(plan, site, {"prefix": "/", "dynamic_metadata": [said(headers.TO, exact=headers.PAGE)]}),
@@ -86,24 +93,47 @@ def unknown_host() -> Json:
     return {"name": "unknown", "domains": ["*"], "routes": [match]}
 
 
+def _granted(name: str, limits: Json, site: Site) -> Json:
+    prefix, origin = what_was_granted(grants.PREFIX), what_was_granted(grants.ORIGIN)
+    to = {"filter": GRANTED, "path": [{"key": PAYLOAD}, {"key": grants.TO}], "value": {"string_match": {"exact": name}}}
+    return {
+        "match": {"prefix": "/", "dynamic_metadata": [granted(), to]},
+        "route": {"cluster": APPS_GRANTED, **limits},
+        "request_headers_to_add": _told(
+            prefix, what_was_granted(grants.IDENTITY), origin + prefix, origin + GRANTED_PATH
+        ),
+        "typed_per_filter_config": {**_cleaned(site), **without_door()},
+    }
+
+
 def _app(name: str, limits: Json, site: Site) -> Json:
-    identity = what_was_said(headers.IDENTITY)
     return {
         "match": {"prefix": "/", "dynamic_metadata": [said(headers.TO, exact=name)]},
         "route": {"cluster": APPS, **limits},
-        "request_headers_to_add": [
-            put("x-forwarded-prefix", what_was_said(headers.PREFIX)),
-            put("x-forwarded-host", "%REQ(:AUTHORITY)%"),
-            put("rstudio-connect-credentials", identity),
-            put("shiny-server-credentials", identity),
-            put("rstudio-connect-app-base-url", what_was_said(headers.BASE_URL)),
-            put("x-rsc-request", what_was_said(headers.REQUEST_URL)),
-        ],
-        "typed_per_filter_config": header_changes(
-            request=drop(headers.NOT_TO_APPS, headers.NOT_TO_APPS_PREFIXES),
-            response=[*drop(headers.NOT_FROM_APPS, headers.RESERVED_PREFIXES), *_sandbox(site)],
+        "request_headers_to_add": _told(
+            *(what_was_said(n) for n in (headers.PREFIX, headers.IDENTITY, headers.BASE_URL, headers.REQUEST_URL))
         ),
+        "typed_per_filter_config": _cleaned(site),
     }
+
+
+def _told(prefix: str, identity: str, base_url: str, request_url: str) -> list[Json]:
+    """What an app learns about a request."""
+    return [
+        put("x-forwarded-prefix", prefix),
+        put("x-forwarded-host", "%REQ(:AUTHORITY)%"),
+        put("rstudio-connect-credentials", identity),
+        put("shiny-server-credentials", identity),
+        put("rstudio-connect-app-base-url", base_url),
+        put("x-rsc-request", request_url),
+    ]
+
+
+def _cleaned(site: Site) -> Json:
+    return header_changes(
+        request=drop(headers.NOT_TO_APPS, headers.NOT_TO_APPS_PREFIXES),
+        response=[*drop(headers.NOT_FROM_APPS, headers.RESERVED_PREFIXES), *_sandbox(site)],
+    )
 
 
 def _files(plan: EnvoyPlan, site: Site) -> Json:

@@ -1,5 +1,6 @@
 """Verbs on people, groups, logins and keys; and `Resolver`, which turns a request's credentials into a `Principal`."""
 
+from pilothouse.identity.contract import cookie_name
 from pilothouse.identity.service.attempts import Attempt, attempt
 from pilothouse.identity.service.groups import add_member, create_group, get_group, list_groups, members, remove_member
 from pilothouse.identity.service.keys import (
@@ -14,7 +15,6 @@ from pilothouse.identity.service.keys import (
 )
 from pilothouse.identity.service.logins import (
     SignedIn,
-    cookie_name,
     end_login,
     get_login,
     last_used,

@@ -38,11 +38,6 @@ class SignedIn:
     cookie: str
 
 
-def cookie_name(installation: str, *, https: bool) -> str:
-    """Cookies ignore ports: the name tells two installations on one host apart."""
-    return f"{'__Host-' if https else ''}ph_login_{installation}"
-
-
 def sign_in(
     database: Database, attempt: Attempt, *, password: str, user_agent: str, rules: Rules = Rules()
 ) -> SignedIn:

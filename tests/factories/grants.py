@@ -1,0 +1,69 @@
+"""Grants as the door issues them, and as somebody might forge them."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+
+from tests.factories.gateway import GRANTS, MOUNT, Stand
+
+from pilothouse.db.secrets import Keys
+from pilothouse.gateway import headers as h
+from pilothouse.gateway.grants import AUDIENCE, Grants, Visit
+from pilothouse.gateway.recent import RecentGrants
+
+#: The login of whoever has the cookies below.
+LOGIN = "l1"
+SIGNED_IN = f"{GRANTS.login_cookie}={LOGIN}.secret"
+GROUPS = '{"user":"alice","groups":["g1"]}'
+
+
+def issued(
+    stand: Stand, *, login: str | None = LOGIN, host: str | None = None, current: str = "k1", **said: str
+) -> str:
+    """The ``Set-Cookie`` of a grant for the stand's app on the content port. ``said`` are words of the door, as in `send_to_app`."""
+    origin = f"http://localhost:{stand.content}"
+    mount = said.get("mount", MOUNT)
+    words = {
+        "to": "app5m", "dst": stand.app_address, "mount": MOUNT, "inner": "/", "prefix": mount[:-1],
+        "base": origin + mount[:-1], "idn": GROUPS, "sub": "7", "jid": "job1", "cid": "content:12", "stage": "1", "bundle": "4",
+        **said,
+    }  # fmt: skip
+    grants = Grants(
+        lambda: Keys(GRANTS.keys, current), issuer=GRANTS.issuer, cookie=GRANTS.cookie, recent=RecentGrants()
+    )
+    answer = {f"x-ph-{name}": value for name, value in words.items() if value}
+    made = grants.issue(answer, Visit("v1"), login=login, host=host or f"localhost:{stand.content}")
+    assert made is not None and h.MOUNT in answer
+    return made
+
+
+def cookie(set_cookie: str) -> str:
+    """What a browser sends back."""
+    return set_cookie.partition(";")[0]
+
+
+def claims_of(set_cookie: str) -> dict[str, Any]:
+    middle = cookie(set_cookie).partition("=")[2].split(".")[1]
+    return dict(json.loads(base64.urlsafe_b64decode(middle + "==")))
+
+
+def forged(claims: dict[str, Any], *, key: bytes = GRANTS.keys["k1"], **head: Any) -> str:
+    """A cookie with these claims, signed with ``key``."""
+    document = {"alg": "HS256", "typ": "JWT", "kid": "k1", **head}
+    text = ".".join(_text(json.dumps(part).encode()) for part in (document, claims))
+    return f"{GRANTS.cookie}={text}.{_text(hmac.digest(key, text.encode(), hashlib.sha256))}"
+
+
+def fresh(**changes: Any) -> dict[str, Any]:
+    """Claims that only name who, until when and for what kind of reader."""
+    now = int(time.time())
+    return {"iss": GRANTS.issuer, "aud": AUDIENCE, "iat": now, "exp": now + 60, **changes}
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
