@@ -17,6 +17,8 @@ from pilothouse.testing.content import ContentKindSuite
 PACKAGE = json.dumps({"name": "x", "dependencies": {"ws": "^8.0.0"}})
 LOCK = json.dumps({"lockfileVersion": 3, "packages": {"": {"dependencies": {"ws": "^8.0.0"}}}})
 FILES = {"server.mjs": "", "package.json": PACKAGE, "package-lock.json": LOCK}
+#: Of this process alone: several run these tests at once.
+HOST = f"127.77.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}"
 STARTER = Path(__file__).parents[3] / "src/pilothouse/content/kinds/_start.cjs"
 #: Every way to listen, and what an app that cares about its address may say.
 LISTENERS = [
@@ -58,11 +60,11 @@ const server = require("{module}").createServer(), port = process.env.PORT, done
 server.on("listening", () => {{ console.log(JSON.stringify(server.address())); process.exit(); }});
 {listen};
 """
-    env = {"PATH": os.environ["PATH"], "HOST": "127.77.1.2", "PORT": "45671"}
+    env = {"PATH": os.environ["PATH"], "HOST": HOST, "PORT": "45671"}
     done = subprocess.run(
         ["node", "--require", STARTER, "-e", program], env=env, capture_output=True, text=True, check=True
     )
-    assert json.loads(done.stdout) == {"address": "127.77.1.2", "family": "IPv4", "port": 45671}
+    assert json.loads(done.stdout) == {"address": HOST, "family": "IPv4", "port": 45671}
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node.js: where its apps listen is not exercised")
@@ -72,7 +74,7 @@ const server = require("node:net").createServer();
 server.on("listening", () => {{ console.log(server.address()); process.exit(); }});
 server.listen("{tmp_path}/x.sock");
 """
-    env = {"PATH": os.environ["PATH"], "HOST": "127.77.1.2", "PORT": "45671"}
+    env = {"PATH": os.environ["PATH"], "HOST": HOST, "PORT": "45671"}
     done = subprocess.run(
         ["node", "--require", STARTER, "-e", program], env=env, capture_output=True, text=True, check=True
     )
