@@ -265,3 +265,20 @@ def test_no_page_is_wider_than_its_window(browser: Any, width: int) -> None:
             )
         tab.close()
     assert {name: pixels for name, pixels in beyond.items() if pixels > 0} == {}
+
+
+def test_a_plot_is_drawn_from_the_table_that_stands_behind_it(browser: Any) -> None:
+    from scripts.screens import gallery_of_samples
+
+    with served(gallery_of_samples()) as url:
+        tab = browser.new_page(viewport={"width": 1280, "height": 800})
+        complaints: list[str] = []
+        tab.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        tab.goto(f"{url}/sample/admin-jobs")
+        tab.wait_for_selector(".plot canvas")
+        row = tab.locator(".plot tbody tr").last.locator("td")
+        assert tab.locator(".plot-label b").all_inner_texts() == row.all_text_contents()
+        tab.click(".plot summary")
+        assert tab.locator(".plot tbody tr").first.is_visible()
+        tab.close()
+    assert complaints == []

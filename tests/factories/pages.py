@@ -13,6 +13,7 @@ from pilothouse.base import clock
 from pilothouse.content.pages import views as content
 from pilothouse.identity.pages import views as people
 from pilothouse.web import views as web
+from pilothouse.web.service import Moment
 
 SERVER = "http://localhost:3939"
 GUID = "3f2c1a52-0d3f-4b7e-9d6b-0f6f2f9d8a11"
@@ -230,7 +231,61 @@ def jobs() -> web.JobsView:
         job("Mixing explorer", FROZEN, "0 %", "310 MB", 0.15),
         job(LONG, RUNNING, "97 %", "1.8 GB", 0.91),
     ]
-    return web.JobsView(lines, "3 jobs use 2.2 GB of memory and 109 % of one core.")
+    now = clock.now()
+    history = [
+        Moment(
+            now - timedelta(minutes=15 * (95 - n)),
+            3 + (n * 7 % 23) // 6 + (4 if 30 < n < 70 else 0),
+            int(n in (44, 71)),
+        )
+        for n in range(96)
+    ]
+    spans = [content.Chip(words, "#", words == "Last day") for words in ("Last hour", "Last day", "Last week")]
+    ended = [
+        web.EndedLine(
+            "Mixing explorer",
+            "run shiny app",
+            "#",
+            Badge("ended", "off"),
+            "It was idle.",
+            "2 h 4 min",
+            _ago(minutes=20),
+        ),
+        web.EndedLine(
+            "Batch quality API",
+            "run python api",
+            "#",
+            FAILED,
+            "It used more memory than its limit of 2.0 GB.",
+            "12 s",
+            _ago(hours=2),
+        ),
+    ]
+    return web.JobsView(lines, "3 jobs run.", history, spans, ended)
+
+
+def queue() -> web.QueueView:
+    def row(what: str, subject: str, badge: Badge, error: str = "", **actions: str) -> web.TaskRow:
+        made = web.TaskRow(
+            what, subject, "Development", "#", "Amara Okoye", badge, _ago(minutes=3), "28 s", error, 1, "", ""
+        )
+        return replace(made, **actions)
+
+    rows = [
+        row("Deploy", "Plant monitor", Badge("running", "busy"), cancel="/q/1/cancel"),
+        row("Start of a worker", "Mixing explorer", WAITING),
+        row(
+            "Deploy",
+            "Batch quality API",
+            FAILED,
+            "No module named 'numpyy'. Add it to requirements.txt.",
+            retry="/q/2/retry",
+        ),
+        row("Deploy", LONG, Badge("done", "good")),
+    ]
+    names = ("All", "Waiting and running", "Failed", "Done")
+    chips = [content.Chip(words, "#", words == "All") for words in names]
+    return web.QueueView(rows, chips, "1 waits, 1 runs. In the last day 40 were done and 1 failed.", "#", "#", False)
 
 
 def events(count: int) -> EventsView:

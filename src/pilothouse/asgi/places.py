@@ -28,6 +28,7 @@ ADMINISTRATION_PARTS = tuple(
     for section, name, path, icon in (
         ("overview", "Overview", "", "gauge"),
         ("jobs", "Jobs", "/jobs", "activity"),
+        ("queue", "Queue", "/queue", "list"),
         ("users", "Users", "/users", "users"),
         ("groups", "Groups", "/groups", "users-group"),
         ("audit", "Audit", "/audit", "history"),

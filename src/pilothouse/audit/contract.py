@@ -51,6 +51,7 @@ AUDITED: Mapping[str, Mapping[str, Verdict]] = {
     "access": _fields("user_id", "group_id", "share"),
     "vanity": _fields("path"),
     "job": _fields("key", "tag"),
+    "task": _fields("key", "kind"),
     "secrets": _fields("sealed", "key_id", "dropped"),
 }  # fmt: skip
 
@@ -62,7 +63,7 @@ EVENTS = frozenset({
     "identity:login:failed", "content:content:created", "content:content:updated", "content:content:deleted", "content:bundle:added",
     "content:bundle:deleted", "content:bundle:downloaded", "content:content:deployed", "content:content:activated",
     "content:variable:changed", "content:access:granted", "content:access:changed", "content:access:revoked", "content:vanity:changed",
-    "content:vanity:cleared", "launcher:job:stopped", "db:secrets:rotated",
+    "content:vanity:cleared", "launcher:job:stopped", "tasks:task:retried", "tasks:task:cancelled", "db:secrets:rotated",
 })  # fmt: skip
 
 

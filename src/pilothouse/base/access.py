@@ -63,6 +63,9 @@ class Permission(StrEnum):
     CONTENT_DEPLOY = "content:content:deploy"
     CONTENT_DELETE = "content:content:delete"
     JOB_LIST = "launcher:job:list"
+    TASK_LIST = "tasks:task:list"
+    TASK_RETRY = "tasks:task:retry"
+    TASK_CANCEL = "tasks:task:cancel"
     SETTINGS_READ = "settings:option:read"
 
 
@@ -107,6 +110,9 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.CONTENT_DEPLOY: _EDIT,
         Permission.CONTENT_DELETE: _EDIT,
         Permission.JOB_LIST: _ADMIN,
+        Permission.TASK_LIST: _ADMIN,
+        Permission.TASK_RETRY: _ADMIN,
+        Permission.TASK_CANCEL: _ADMIN,
         Permission.SETTINGS_READ: _ADMIN,
     }
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from pilothouse.web import admin, connect, home, palette
+from pilothouse.web import admin, connect, home, jobs, palette, queue
 
 router = APIRouter(include_in_schema=False)
-for part in (home, admin, connect, palette):
+for part in (home, admin, jobs, queue, connect, palette):
     router.include_router(part.router)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pilothouse.asgi.rendering import Badge
-from pilothouse.content.pages.views import Card, KindShown
+from pilothouse.content.pages.views import Card, Chip, KindShown
+from pilothouse.web.service import Moment
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,57 @@ class JobLine:
 
 
 @dataclass(frozen=True)
+class EndedLine:
+    """One job that is over, and why."""
+
+    title: str
+    what: str
+    href: str
+    badge: Badge
+    reason: str
+    ran: str
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True)
 class JobsView:
     jobs: Sequence[JobLine]
     sentence: str
+    history: Sequence[Moment] = ()
+    spans: Sequence[Chip] = ()
+    ended: Sequence[EndedLine] = ()
+    problem: str = ""
+    done: str = ""
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """One task. ``retry`` and ``cancel`` are empty where that makes no sense."""
+
+    what: str
+    subject: str
+    stage: str
+    href: str
+    asked_by: str
+    badge: Badge
+    at: datetime
+    took: str
+    error: str
+    tries: int
+    retry: str
+    cancel: str
+
+
+@dataclass(frozen=True)
+class QueueView:
+    """One page of tasks, newest first; it ``follows`` what happens while it shows the newest."""
+
+    rows: Sequence[TaskRow]
+    chips: Sequence[Chip]
+    sentence: str
+    older: str
+    address: str
+    follows: bool
     problem: str = ""
     done: str = ""
 

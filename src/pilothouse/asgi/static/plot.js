@@ -1,0 +1,68 @@
+// Draws each [data-plot] from the table that it holds: the first column is time, each further one a line or bars.
+"use strict";
+
+(() => {
+  const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--ph-${name}`).trim();
+  const HEIGHT = 190;
+  const drawn = new Map();
+
+  function read(figure) {
+    const heads = [...figure.querySelectorAll("thead th")].slice(1);
+    const rows = [...figure.querySelectorAll("tbody tr")];
+    const times = rows.map((row) => new Date(row.querySelector("time").dateTime) / 1000);
+    const columns = heads.map((_, column) => rows.map((row) => Number(row.querySelectorAll("td")[column].dataset.value ?? row.querySelectorAll("td")[column].textContent)));
+    return { heads, data: [times, ...columns] };
+  }
+
+  function look(head) {
+    const color = token(head.dataset.tone === "bad" ? "alarm" : head.dataset.tone);
+    const shape = head.dataset.shape;
+    const paths = { step: uPlot.paths.stepped({ align: -1 }), bar: uPlot.paths.bars({ size: [0.8, 12] }) }[shape] ?? uPlot.paths.linear();
+    return { label: head.textContent, stroke: color, width: shape === "bar" ? 0 : 2, fill: shape === "bar" ? color : `${color}1f`, paths, points: { show: false } };
+  }
+
+  const axis = () => ({ stroke: token("quiet"), font: "12px Inter Variable, system-ui", grid: { stroke: token("line"), width: 1 }, ticks: { show: false } });
+
+  const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
+  const day = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
+  const hour = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
+  const stamps = (plot, splits, axisNumber, space, step) => splits.map((value) => {
+    const at = new Date(value * 1000);
+    return step >= 86400 || (at.getHours() === 0 && at.getMinutes() === 0) ? day.format(at) : hour.format(at);
+  });
+
+  // The values under the pointer, else the last ones, stand in the labels above.
+  function tell(figure, plot) {
+    const at = plot.cursor.idx ?? plot.data[0].length - 1;
+    figure.querySelectorAll(".plot-label b").forEach((value, number) => { value.textContent = plot.data[number + 1][at]; });
+    const when = new Date(plot.data[0][at] * 1000);
+    figure.querySelector(".plot-labels time").textContent = `${day.format(when)}, ${hour.format(when)}`;
+  }
+
+  function draw(figure) {
+    const { heads, data } = read(figure);
+    if (!data[0].length) return;
+    const place = figure.querySelector(".plot-canvas");
+    drawn.get(figure)?.destroy();
+    const top = Math.max(1, ...data.slice(1).flat());
+    const whole = (plot, splits) => splits.map((value) => (Number.isInteger(value) ? value : ""));
+    const plot = new uPlot({
+      width: place.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { y: false, drag: { x: false, y: false } },
+      scales: { x: { time: true }, y: { range: [0, top * 1.1] } },
+      axes: [{ ...axis(), values: stamps }, { ...axis(), size: 44, values: top < 10 ? whole : undefined }],
+      series: [{}, ...heads.map(look)],
+      hooks: { setCursor: [(self) => tell(figure, self)] },
+    }, data, place);
+    drawn.set(figure, plot);
+    tell(figure, plot);
+  }
+
+  const all = () => {
+    for (const figure of drawn.keys()) if (!figure.isConnected) { drawn.get(figure).destroy(); drawn.delete(figure); }
+    document.querySelectorAll("[data-plot]").forEach(draw);
+  };
+  addEventListener("resize", all);
+  document.addEventListener("htmx:after:swap", (event) => { if (event.target.querySelector?.("[data-plot]")) all(); });
+  new MutationObserver(all).observe(document.documentElement, { attributeFilter: ["data-bs-theme"] });
+  all();
+})();
