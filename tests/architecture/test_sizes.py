@@ -15,7 +15,6 @@ CONFTEST_LINES = 150
 #: Functions with more parameters, each with its reason. A command's parameters are its options, a route's its query.
 WIDE = {
     "src/pilothouse/audit/service/events.py:record": "an event has that many facts",
-    "src/pilothouse/content/service/content.py:list_content": "the filters of a list",
     "src/pilothouse/gateway/door.py:__init__": "made once, in the composition root",
     "src/pilothouse/app/front.py:__init__": "made once, in the composition root",
     "src/pilothouse/identity/service/keys.py:create_key": "the facts of a key",

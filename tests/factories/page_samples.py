@@ -17,6 +17,7 @@ from tests.factories.pages import (
     card,
     cards,
     events,
+    filters,
     gallery,
     groups,
     head,
@@ -27,6 +28,7 @@ from tests.factories.pages import (
     now,
     processes,
     queue,
+    settings,
     todo,
     users,
     versions,
@@ -37,6 +39,7 @@ from pilothouse.content.pages import views as content
 from pilothouse.identity.pages import views as people
 from pilothouse.web import views as web
 
+TAG_WRONG = "A tag is 1 to 60 printable characters, and content has at most 12 of them."
 WEAK = "Apps can reach each other's ports: without root there is no address filter. Run the server as root."
 
 
@@ -79,14 +82,37 @@ def samples() -> list[Sample]:
         ),
         Sample("gallery-usual", "content/gallery.html", {"view": gallery(cards())}),
         Sample("gallery-table", "content/gallery.html", {"view": gallery(cards(), as_table=True)}),
+        Sample(
+            "gallery-narrowed",
+            "content/gallery.html",
+            {
+                "view": gallery(
+                    [cards()[4]],
+                    filters=filters(kind="python-shiny", department="Quality", updated="month"),
+                    filtered=True,
+                )
+            },
+        ),
         Sample("gallery-empty", "content/gallery.html", {"view": gallery([])}),
         Sample("gallery-nothing", "content/gallery.html", {"view": gallery([], filtered=True, query="viscosty")}),
         Sample(
             "gallery-overfull",
             "content/gallery.html",
-            {"view": gallery(many_cards(), more="/_/content?after=60", sentence="60 of 10,000 items")},
+            {
+                "view": gallery(
+                    many_cards(),
+                    next="/_/content?after=60",
+                    sentence="Items 1 to 60 of 10,000",
+                    filters=filters(department=LONG, owner=LONG),
+                    filtered=True,
+                )
+            },
         ),
-        Sample("content-open", "content/open.html", {"head": replace(usual, frame_address="/static/mark.svg")}),
+        Sample(
+            "content-open",
+            "content/open.html",
+            {"head": replace(usual, card=cards()[0], frame_address="/static/mark.svg")},
+        ),
         Sample(
             "content-empty",
             "content/open.html",
@@ -129,8 +155,22 @@ def samples() -> list[Sample]:
             "content-settings",
             "content/settings.html",
             {
-                "head": usual,
-                "view": content.SettingsTab(wrong(title="Plant monitor", description=""), "plant-monitor", wrong()),
+                "head": replace(
+                    usual, card=cards()[0], done=content.Done("Saved.", "/settings", {"title": "Plant monitor"})
+                ),
+                "view": settings(),
+            },
+        ),
+        Sample(
+            "content-settings-wrong",
+            "content/settings.html",
+            {
+                "head": crowded,
+                "view": settings(
+                    featured=None,
+                    typed=wrong(tags="a, " * 13),
+                    wrong=wrong(tags=TAG_WRONG, owner="Nobody is called that."),
+                ),
             },
         ),
         Sample("account-usual", "identity/account.html", {"view": account()}),

@@ -35,29 +35,55 @@ def card(title: str, mode: str, owner: str, badge: Badge, **span: float) -> cont
 
 def cards() -> list[content.Card]:
     return [
-        card("Plant monitor", "python-fastapi", "Amara Okoye", RUNNING, minutes=4),
-        card("Mixing explorer", "python-shiny", "Amara Okoye", FROZEN, hours=3),
-        card("Batch quality API", "python-api", "Henrik Dahl", FAILED, days=2),
-        card("Handbook of the platform", "static", "Jonas Brandt", RUNNING, days=40),
+        replace(
+            card("Plant monitor", "python-fastapi", "Amara Okoye", RUNNING, minutes=4),
+            department="Process engineering",
+            description="What the eight reactors of hall 3 do right now, and what they did in the last shift.",
+            tags=("plant", "live"),
+            is_favourite=True,
+        ),
+        replace(
+            card("Mixing explorer", "python-shiny", "Amara Okoye", FROZEN, hours=3),
+            department="Process engineering",
+            description="Try viscosity against speed before you book the mixer.",
+        ),
+        replace(card("Batch quality API", "python-api", "Henrik Dahl", FAILED, days=2), department="Quality"),
+        replace(
+            card("Handbook of the platform", "static", "Jonas Brandt", RUNNING, days=40), department="IT operations"
+        ),
+        replace(card("Shelf life forecast", "python-shiny", "Henrik Dahl", FROZEN, days=6), department="Quality"),
+        replace(card("Solvent inventory", "python-fastapi", "Ines Ferreira", RUNNING, days=9), department="Logistics"),
     ]
 
 
 def many_cards() -> list[content.Card]:
     found = [
-        card(f"{LONG} {n}", "python-shiny", "Maximiliane-Theodora von Hohenlohe-Waldenburg", FROZEN, days=n)
+        replace(
+            card(f"{LONG} {n}", "python-shiny", "Maximiliane-Theodora von Hohenlohe-Waldenburg", FROZEN, days=n),
+            description=LONG * 2,
+            department=LONG,
+        )
         for n in range(3)
     ]
     return found + [card(f"Report {n:03}", "static", "Henrik Dahl", RUNNING, days=n) for n in range(57)]
 
 
+def filters(**values: str) -> list[content.Filter]:
+    """The sentence above the gallery with these choices made."""
+    made = (
+        content.Filter("kind", "Show", "Kind", [("", "everything"), ("python-shiny", "Shiny app")]),
+        content.Filter("owner", "from", "Owner", [("", "everyone"), ("me", "me"), ("henrik.dahl", "Henrik Dahl"), (LONG, LONG)]),
+        content.Filter("department", "in", "Department", [("", "all departments"), ("Quality", "Quality"), (LONG, LONG)]),
+        content.Filter("tag", "about", "Tag", [("", "any topic"), ("viscosity", "viscosity")]),
+        content.Filter("updated", "updated", "Updated", [("", "whenever"), ("month", "in the last 30 days")]),
+    )  # fmt: skip
+    return [replace(one, value=values.get(one.name, "")) for one in made]
+
+
 def gallery(shown: list[content.Card], **changes: Any) -> content.Gallery:
-    chips = [
-        content.Chip(label, "/_/content", label == "All")
-        for label in ("All", "Yours", "FastAPI", "Web API", "Shiny app", "Document")
-    ]
     made = content.Gallery(
-        shown, f"{len(shown)} items", "", chips, False, "/_/content", "/_/content?view=table", False, True, SERVER
-    )
+        shown, f"{len(shown)} items", "", filters(), False, False, "/_/content", "/_/content?view=table", False, True, SERVER
+    )  # fmt: skip
     return replace(made, **changes)
 
 
@@ -79,6 +105,14 @@ def access(**changes: Any) -> content.AccessTab:
         content.Granted("Henrik Dahl", "HD", False, "editor", path),
     ]
     return replace(content.AccessTab("acl", "Amara Okoye", "AO", granted, ["clara.voss", "Data science"]), **changes)
+
+
+def settings(**changes: Any) -> content.SettingsTab:
+    typed = wrong(
+        title="Plant monitor", description="What the reactors of hall 3 do.", department="", tags="plant, live"
+    )
+    made = content.SettingsTab(typed, "plant-monitor", wrong(), ["Quality"], ["plant", "live"], featured=False)
+    return replace(made, **changes)
 
 
 def versions() -> content.VersionsTab:

@@ -62,6 +62,7 @@ class Permission(StrEnum):
     CONTENT_SHARE = "content:content:share"
     CONTENT_DEPLOY = "content:content:deploy"
     CONTENT_DELETE = "content:content:delete"
+    CONTENT_FEATURE = "content:content:feature"
     JOB_LIST = "launcher:job:list"
     TASK_LIST = "tasks:task:list"
     TASK_RETRY = "tasks:task:retry"
@@ -109,6 +110,7 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.CONTENT_SHARE: Rule(role=Role.ADMINISTRATOR, share=Share.EDITOR, also=Role.PUBLISHER, secrets=True),
         Permission.CONTENT_DEPLOY: _EDIT,
         Permission.CONTENT_DELETE: _EDIT,
+        Permission.CONTENT_FEATURE: Rule(role=Role.ADMINISTRATOR),
         Permission.JOB_LIST: _ADMIN,
         Permission.TASK_LIST: _ADMIN,
         Permission.TASK_RETRY: _ADMIN,

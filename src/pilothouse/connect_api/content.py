@@ -70,7 +70,7 @@ def list_content(
         owner_id = tx.scalar(select(User.id).where(User.guid == owner_guid)) if owner_guid else None
         if owner_guid and owner_id is None:
             return []
-        rows = service.list_content(tx, caller, stage, name=name, owner_id=owner_id)
+        rows = service.list_content(tx, caller, stage, wanted=service.Wanted(name=name, owner_id=owner_id))
         return shown(tx, caller, stage, wire, rows, include)
 
 

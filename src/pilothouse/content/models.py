@@ -6,7 +6,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    Boolean,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pilothouse.base.access import OpenTo
@@ -31,7 +44,7 @@ class Content(Row):
     """One published thing in one stage. Fields without a value follow the stage's defaults. Deleted rows stay as tombstones.
 
     Siblings across stages share ``lineage_id``. ``bundle_id`` is the active bundle. Timeouts are in seconds, cpu in cores,
-    memory in bytes; ``idle`` is ``freeze | stop | keep``.
+    memory in bytes; ``idle`` is ``freeze | stop | keep``. Without a ``department`` of its own it counts as its owner's.
     """
 
     __tablename__ = "content"
@@ -46,6 +59,8 @@ class Content(Row):
     title: Mapped[str | None] = mapped_column(String(1024))
     description: Mapped[str] = mapped_column(Text, default="")
     category: Mapped[str] = mapped_column(String(40), default="")
+    department: Mapped[str | None] = mapped_column(String(255))
+    featured: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     access_type: Mapped[str] = mapped_column(String(12), default=OpenTo.ACL.value)
     app_mode: Mapped[str] = mapped_column(String(40), default="unknown")
     parameterized: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -95,6 +110,49 @@ class Content(Row):
         Index("ix_content_stage_deployed", "stage_id", "last_deployed_at", "id"),
         KEPT,
     )
+
+
+class Tag(Row):
+    """A word that content is found by, for the whole installation; unique without regard to case."""
+
+    __tablename__ = "tag"
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(String(60))
+    created_at: Mapped[datetime] = stamped()
+    __table_args__ = (Index("uq_tag_name_lower", func.lower(name), unique=True), KEPT)
+
+
+class ContentTag(Row):
+    """One tag on one content."""
+
+    __tablename__ = "content_tag"
+    content_id: Mapped[int] = mapped_column(ForeignKey("content.id", ondelete="CASCADE"), primary_key=True)
+    tag_id: Mapped[int] = mapped_column(ForeignKey("tag.id", ondelete="CASCADE"), primary_key=True, index=True)
+    __table_args__ = ()
+
+
+class Favourite(Row):
+    """One person keeps one content at hand."""
+
+    __tablename__ = "favourite"
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    content_id: Mapped[int] = mapped_column(ForeignKey("content.id", ondelete="CASCADE"), primary_key=True, index=True)
+    created_at: Mapped[datetime] = stamped()
+    __table_args__ = ()
+
+
+class Thumbnail(Row):
+    """The small picture that somebody chose for content; ``digest`` is the SHA-256 of ``image``, lower-case hex.
+
+    It is small and read with its row, so it lives here and not among the blobs.
+    """
+
+    __tablename__ = "thumbnail"
+    content_id: Mapped[int] = mapped_column(ForeignKey("content.id", ondelete="CASCADE"), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    media_type: Mapped[str] = mapped_column(String(40))
+    image: Mapped[bytes] = mapped_column(LargeBinary)
+    __table_args__ = ()
 
 
 class Bundle(Row):

@@ -38,7 +38,7 @@ def home(request: Request, db: Db, caller: SignedIn, stage: Stage) -> Response:
     base, server = frame(request).base, server_url(request)
     may_publish, is_operator = may(caller, Permission.CONTENT_CREATE), may(caller, Permission.JOB_LIST)
     with db.read() as tx:
-        mine = service.list_content(tx, caller, stage, owner_id=caller.id, limit=CARDS_SHOWN)
+        mine = service.list_content(tx, caller, stage, wanted=service.Wanted(owner_id=caller.id), limit=CARDS_SHOWN)
         recent = service.list_content(tx, caller, stage, limit=CARDS_SHOWN * 3)
         theirs = [row for row in recent if row.owner_id != caller.id][:CARDS_SHOWN]
         cards = reading.cards(tx, [*mine, *theirs], base)

@@ -84,7 +84,7 @@ def show(request: Request, db: Db, caller: SignedIn, stage: Stage, q: str = "") 
 def _named(request: Request, tx: Tx, caller: Principal, stage: StageRef, query: str) -> list[EntryGroup]:
     """What people gave names to: content, and for administrators people, groups and options."""
     base = frame(request).base
-    rows = content.list_content(tx, caller, stage, search=query, limit=CONTENT_SHOWN)
+    rows = content.list_content(tx, caller, stage, wanted=content.Wanted(search=query), limit=CONTENT_SHOWN)
     cards = reading.cards(tx, rows, base)
     said = catalogue(frame(request).language).gettext
     found = [

@@ -7,6 +7,7 @@ import pytest
 from pilothouse.asgi.rendering import PACKAGE, templates
 from pilothouse.asgi.texts import catalogue, chosen_language, parse_po
 from pilothouse.base.access import Role
+from pilothouse.content.pages.gallery import SINCE
 from pilothouse.content.pages.views import KINDS
 from pilothouse.content.pages.visit import _TABS
 from pilothouse.web.palette import ACTIONS, HEADS
@@ -23,9 +24,11 @@ def said_in_templates() -> set[str]:
 
 def said_in_code() -> set[str]:
     badges = {word for file in PACKAGE.rglob("*.py") for word in re.findall(r'Badge\(\s*"([^"]+)"', file.read_text())}
+    said = {words for file in PACKAGE.rglob("*.py") for words in re.findall(r'\bsaid\(\s*"([^"]+)"', file.read_text())}
+    spans = {words for words, _ in SINCE.values()}
     names = {name for _, name, _, _ in _TABS} | {kind.label for kind in KINDS.values()} | {words for _, words in TITLES}
     palette = {entry.name for entry in ACTIONS} | set(HEADS)
-    return badges | names | palette | {role.value for role in Role}
+    return badges | said | spans | names | palette | {role.value for role in Role}
 
 
 def test_everything_a_viewer_reads_has_a_german_translation() -> None:

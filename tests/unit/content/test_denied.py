@@ -70,13 +70,26 @@ VERBS: dict[str, tuple[Call, tuple[Principal, ...]]] = {
     "set_vanity": (lambda tx, a, r: service.set_vanity(tx, a, r.content, path="sales"), (READER,)),
     "clear_vanity": (lambda tx, a, r: service.clear_vanity(tx, a, r.content), (READER,)),
     "vanity_of": (lambda tx, a, r: service.vanity_of(tx, a, r.content), ()),
+    "set_tags": (lambda tx, a, r: service.set_tags(tx, a, r.content, names=["quality"]), (READER,)),
+    "set_thumbnail": (lambda tx, a, r: service.set_thumbnail(tx, a, r.content, image=None), (READER,)),
+    "thumbnail": (lambda tx, a, r: service.thumbnail(tx, a, r.content), ()),
+    "keep_at_hand": (lambda tx, a, r: service.keep_at_hand(tx, a, r.content, kept=True), ()),
     "jobs": (lambda tx, a, r: service.jobs(tx, a, r.content), (READER,)),
     "get_job": (lambda tx, a, r: service.get_job(tx, a, r.content, "jobkey"), (READER,)),
     "stop_job": (lambda tx, a, r: service.stop_job(tx, a, r.content, r.job), (READER,)),
 }
 #: Verbs that answer with what the actor may see instead of refusing, and those for administrators only.
-FILTERING = {"get_content", "content_of_id", "list_content", "share_of", "shares_of"}
-ADMINISTRATORS = {"running_jobs"}
+FILTERING = {
+    "get_content",
+    "content_of_id",
+    "list_content",
+    "count_content",
+    "choices",
+    "share_of",
+    "shares_of",
+    "favourites_of",
+}
+ADMINISTRATORS = {"running_jobs", "feature"}
 
 
 def rows(database: Database) -> Rows:
@@ -118,6 +131,15 @@ def test_what_runs_is_for_administrators(sqlite_database: Database) -> None:
             with pytest.raises(Denied):
                 service.running_jobs(tx, actor)
         assert service.running_jobs(tx, Principal(1, Role.ADMINISTRATOR)) == []
+
+
+def test_what_is_featured_is_for_administrators_to_say(sqlite_database: Database) -> None:
+    kept = rows(sqlite_database)
+    for actor in (OWNER, VIEWER, ANONYMOUS):
+        with pytest.raises(Denied), sqlite_database.write() as tx:
+            service.feature(tx, actor, live(tx, kept).content, featured=True)
+    with sqlite_database.write() as tx:
+        service.feature(tx, Principal(1, Role.ADMINISTRATOR), live(tx, kept).content, featured=True)
 
 
 def test_what_one_may_not_see_does_not_exist(sqlite_database: Database) -> None:

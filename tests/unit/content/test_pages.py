@@ -130,3 +130,68 @@ def test_settings_keep_a_title_with_markup_as_text(app: FastAPI, visitor: Visito
     assert "<script>alert" not in page and "&lt;script&gt;alert" in page
     with app.state.database.read() as tx:
         assert tx.query(Content).one().title == "<script>alert(1)</script>"
+
+
+def test_how_people_find_it_is_saved_and_taken_back(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    visitor.sign_in("amara.okoye")
+    base = f"/_/content/{item.guid}/settings"
+    page = visitor.post(base, data={"title": "Reactors", "department": "Quality", "tags": "plant, live"}).text
+    assert 'value="live, plant"' in page and ">Undo<" in page
+    assert "Reactors" in visitor.get("/_/content?department=Quality&tag=plant").text
+    undo = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
+    visitor.post(base, data=undo)
+    assert "Plant monitor" in visitor.get("/_/content?department=Process+engineering").text
+    wrong = visitor.post(base, data={"title": "Kept", "tags": "x" * 61})
+    assert wrong.status_code == 422 and 'value="Kept"' in wrong.text and "1 to 60" in wrong.text
+    assert "Kept" not in visitor.get("/_/content").text
+
+
+def test_a_picture_is_chosen_shown_and_drawn_again(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor", open_to="logged_in")
+    visitor.sign_in("amara.okoye")
+    base = f"/_/content/{item.guid}"
+    png = b"\x89PNG\r\n\x1a\n" + bytes(40)
+    assert '<svg class="picture' in visitor.get("/_/content").text
+    assert visitor.post(f"{base}/thumbnail", content=png).status_code == 204
+    address = re.search(r'src="([^"]+/thumbnail[^"]+)"', visitor.get("/_/content").text)
+    assert address is not None
+    shown = visitor.get(address[1])
+    assert shown.content == png and shown.headers["content-type"] == "image/png"
+    assert "sandbox" in shown.headers["content-security-policy"] and "immutable" in shown.headers["cache-control"]
+    refused = visitor.post(f"{base}/thumbnail", content=b"<svg>")
+    assert refused.status_code == 422 and "PNG" in refused.text
+    assert visitor.post(f"{base}/thumbnail", content=png + bytes(300_000)).status_code == 422
+    assert '<svg class="picture' in visitor.post(f"{base}/thumbnail/remove").text
+    visitor.sign_in("clara.voss")
+    assert visitor.post(f"{base}/thumbnail", content=png).status_code == 403
+
+
+def test_the_owner_hands_over_and_a_wrong_name_stays_in_its_field(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor", open_to="logged_in")
+    visitor.sign_in("amara.okoye")
+    base = f"/_/content/{item.guid}"
+    wrong = visitor.post(f"{base}/owner", data={"owner": "henrik.doll"})
+    assert wrong.status_code == 422 and 'value="henrik.doll"' in wrong.text and "Nobody is called" in wrong.text
+    assert visitor.post(f"{base}/owner", data={"owner": "clara.voss"}).status_code == 403
+    done = visitor.post(f"{base}/owner", data={"owner": "henrik.dahl"})
+    assert "Henrik Dahl" in done.text and f"{base}/settings" not in done.text
+
+
+def test_the_gallery_remembers_a_table_and_ignores_what_means_nothing(app: FastAPI, visitor: Visitor) -> None:
+    publish(app, "amara.okoye", "Plant monitor")
+    visitor.sign_in("amara.okoye")
+    assert "<table" not in visitor.get("/_/content").text
+    answer = visitor.get("/_/content?view=table")
+    assert "Path=/_/content" in answer.headers["set-cookie"]
+    assert "<table" in visitor.get("/_/content?updated=someday&owner=me").text
+    assert "<table" not in visitor.get("/_/content?view=cards").text
+    assert "Nothing matches" in visitor.get("/_/content?owner=nobody.at.all").text
+
+
+def test_a_star_puts_an_item_among_the_favourites(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor", open_to="logged_in")
+    visitor.sign_in("clara.voss")
+    assert "No favourites here" in visitor.get("/_/content?favourites=1").text
+    assert visitor.post(f"/_/content/{item.guid}/favourite", data={"kept": "1"}).status_code == 204
+    assert "Plant monitor" in visitor.get("/_/content?favourites=1").text

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import func, select
 
 from pilothouse.asgi.formats import duration
 from pilothouse.asgi.rendering import Badge
 from pilothouse.base import clock
+from pilothouse.base.access import Principal
+from pilothouse.content import service
 from pilothouse.content.models import Content, Worker, WorkerState
 from pilothouse.content.pages.views import Card, Line, kind_shown
 from pilothouse.db import Tx
@@ -38,10 +40,23 @@ class Standing:
     deploy: Task | None
 
 
-def cards(tx: Tx, rows: Sequence[Content], base: str) -> list[Card]:
-    """A card for each row, in the same order; a handful of queries however many there are."""
+def cards(tx: Tx, rows: Sequence[Content], base: str, caller: Principal | None = None) -> list[Card]:
+    """A card for each row, in the same order; a handful of queries however many there are.
+
+    Without a ``caller`` nothing is marked as a favourite.
+    """
     owners, standings = people(tx, {row.owner_id for row in rows}), standing(tx, rows)
-    return [card(row, owners.get(row.owner_id), standings[row.id], base) for row in rows]
+    tags, pictures = service.tags_of(tx, rows), service.thumbnails_of(tx, rows)
+    kept = service.favourites_of(tx, caller.id, rows) if caller is not None else set()
+    return [
+        replace(
+            card(row, owners.get(row.owner_id), standings[row.id], base),
+            tags=tags[row.id],
+            picture=f"{base}/_/content/{row.guid}/thumbnail?v={pictures[row.id][:16]}" if row.id in pictures else "",
+            is_favourite=row.id in kept,
+        )
+        for row in rows
+    ]
 
 
 def card(row: Content, owner: User | None, stands: Standing, base: str) -> Card:
@@ -56,6 +71,7 @@ def card(row: Content, owner: User | None, stands: Standing, base: str) -> Card:
         badge=badge(row, stands),
         deployed_at=row.last_deployed_at,
         description=row.description,
+        department=row.department or (owner.department if owner else "") or "",
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
 from pilothouse.asgi.rendering import Badge
+from pilothouse.content.pages.drawing import Drawing, drawing
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,15 @@ class Card:
     badge: Badge
     deployed_at: datetime | None
     description: str = ""
+    department: str = ""
+    tags: Sequence[str] = ()
+    picture: str = ""
+    is_favourite: bool = False
+
+    @property
+    def drawing(self) -> Drawing:
+        """What is shown where nobody chose a ``picture``."""
+        return drawing(self.title, icon=self.kind.icon, kind_tint=self.kind.tint, department=self.department)
 
 
 @dataclass(frozen=True)
@@ -66,20 +76,33 @@ class Chip:
 
 
 @dataclass(frozen=True)
+class Filter:
+    """One choice in the sentence above the gallery: the words before it, and what may be chosen (value, words)."""
+
+    name: str
+    before: str
+    label: str
+    options: Sequence[tuple[str, str]]
+    value: str = ""
+
+
+@dataclass(frozen=True)
 class Gallery:
-    """The gallery with its filters. ``sentence`` says what is shown; ``more`` leads to the next items."""
+    """The gallery with its filters. ``sentence`` says how much is shown of how much."""
 
     cards: Sequence[Card]
     sentence: str
     query: str
-    chips: Sequence[Chip]
+    filters: Sequence[Filter]
+    only_favourites: bool
     as_table: bool
     cards_href: str
     table_href: str
     filtered: bool
     may_publish: bool
     server: str
-    more: str = ""
+    previous: str = ""
+    next: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +111,15 @@ class Tab:
     name: str
     href: str
     count: int | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a change did, in one sentence, and the form that takes it back: where it is sent and with which fields."""
+
+    words: str
+    undo: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,7 +135,7 @@ class Head:
     base: str
     may_edit: bool
     problem: str = ""
-    done: str = ""
+    done: Done | None = None
 
 
 @dataclass(frozen=True)
@@ -198,8 +230,17 @@ class Process:
 
 @dataclass(frozen=True)
 class SettingsTab:
-    """Title, description and the end of it. ``typed`` holds what was sent when something was wrong."""
+    """What people call it and find it by, its picture, its owner, and the end of it.
+
+    ``typed`` holds the fields as they stand, or as they were sent when something was wrong. ``featured`` is ``None`` for
+    those who don't decide it.
+    """
 
     typed: Mapping[str, str]
     name: str
     wrong: Mapping[str, str]
+    departments: Sequence[str] = ()
+    known_tags: Sequence[str] = ()
+    owners: Sequence[str] = ()
+    may_share: bool = True
+    featured: bool | None = None

@@ -16,7 +16,7 @@ from pilothouse.base.errors import Conflict, Invalid, NotFound
 from pilothouse.content import service
 from pilothouse.content.models import Content, WorkerState
 from pilothouse.content.pages import reading
-from pilothouse.content.pages.views import Head, Tab
+from pilothouse.content.pages.views import Done, Head, Tab
 from pilothouse.db import Database, Tx
 from pilothouse.stages import StageRef
 from pilothouse.tasks.models import TaskState
@@ -66,7 +66,7 @@ class Visit:
         permission: Permission,
         status: int = 200,
         problem: str = "",
-        done: str = "",
+        done: str | Done = "",
     ) -> Response:
         """The page with its head and what the tab shows."""
         with self.db.read() as tx:
@@ -74,8 +74,8 @@ class Visit:
             head = self._head(tx, content, problem, done)
             return page(self.request, template, status=status, head=head, **shown(tx, content))
 
-    def change(self, verb: Callable[[Tx, Content], str], show: Callable[..., Response]) -> Response:
-        """Do ``verb`` in one transaction and ``show`` the tab again: with its sentence, or with why it was refused."""
+    def change(self, verb: Callable[[Tx, Content], str | Done], show: Callable[..., Response]) -> Response:
+        """Do ``verb`` in one transaction and ``show`` the tab again: with what it did, or with why it was refused."""
         try:
             with self.db.write() as tx:
                 done = verb(tx, self.content(tx))
@@ -85,11 +85,11 @@ class Visit:
             return show(self, status=422, problem=str(error))
         return show(self, done=done)
 
-    def _head(self, tx: Tx, content: Content, problem: str, done: str) -> Head:
+    def _head(self, tx: Tx, content: Content, problem: str, done: str | Done) -> Head:
         owner = reading.people(tx, {content.owner_id}).get(content.owner_id)
         stands = reading.standing(tx, [content])[content.id]
         resource = service.resource_of(tx, content)
-        card = reading.card(content, owner, stands, frame(self.request).base)
+        card = reading.cards(tx, [content], frame(self.request).base, self.caller)[0]
         may_read = may(self.caller, Permission.CONTENT_READ, resource)
         mail = owner.email if owner and owner.id != self.caller.id else ""
         return Head(
@@ -106,7 +106,7 @@ class Visit:
             base=self.base,
             may_edit=may_read,
             problem=problem or (_trouble(stands) if may_read else ""),
-            done=done,
+            done=(Done(done) if done else None) if isinstance(done, str) else done,
         )
 
     def _frame_address(self, content: Content) -> str:

@@ -6,12 +6,22 @@ from pilothouse.content.service.content import (
     create_content,
     delete_content,
     get_content,
-    list_content,
     update_content,
 )
 from pilothouse.content.service.deployments import activate, deploy, deployments
+from pilothouse.content.service.describing import (
+    favourites_of,
+    feature,
+    keep_at_hand,
+    set_tags,
+    set_thumbnail,
+    tags_of,
+    thumbnail,
+    thumbnails_of,
+)
 from pilothouse.content.service.jobs import get_job, jobs, running_jobs, stop_job
 from pilothouse.content.service.manifests import read_manifest
+from pilothouse.content.service.search import Choices, Wanted, choices, count_content, list_content
 from pilothouse.content.service.sharing import (
     access_list,
     change_grant,
@@ -27,8 +37,10 @@ from pilothouse.content.service.vanity import clear_vanity, set_vanity, vanity_o
 from pilothouse.content.service.variables import set_variables, variable_names, variable_values
 
 __all__ = [
-    "Terms", "WorkerRules", "access_list", "activate", "add_bundle", "bundles", "change_grant", "clear_vanity", "content_of_id",
-    "create_content", "delete_bundle", "delete_content", "deploy", "deployments", "get_bundle", "get_content", "get_job", "grant",
-    "grant_of", "jobs", "list_content", "read_manifest", "resource_of", "revoke_grant", "running_jobs", "set_vanity", "set_variables",
-    "share_of", "shares_of", "stop_job", "update_content", "vanity_of", "vanity_paths", "variable_names", "variable_values",
+    "Choices", "Terms", "Wanted", "WorkerRules", "access_list", "activate", "add_bundle", "bundles", "change_grant", "choices",
+    "clear_vanity", "content_of_id", "count_content", "create_content", "delete_bundle", "delete_content", "deploy", "deployments",
+    "favourites_of", "feature", "get_bundle", "get_content", "get_job", "grant", "grant_of", "jobs", "keep_at_hand", "list_content",
+    "read_manifest", "resource_of", "revoke_grant", "running_jobs", "set_tags", "set_thumbnail", "set_vanity", "set_variables",
+    "share_of", "shares_of", "stop_job", "tags_of", "thumbnail", "thumbnails_of", "update_content", "vanity_of", "vanity_paths",
+    "variable_names", "variable_values",
 ]  # fmt: skip

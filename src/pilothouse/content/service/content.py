@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, or_, select
 
 from pilothouse.audit.service import record
 from pilothouse.base import clock
@@ -26,7 +26,7 @@ from pilothouse.stages import StageRef
 
 NAME = re.compile(r"[A-Za-z0-9_-]{3,64}")
 TEXTS = {"title": 1024, "description": 4096, "locked_message": 4096, "run_as": 80, "service_account_name": 255, "default_image_name": 255,
-         "default_environment_guid": 36, "load_group": 40}  # fmt: skip
+         "default_environment_guid": 36, "load_group": 40, "department": 255}  # fmt: skip
 WHOLE = ("connection_timeout", "read_timeout", "init_timeout", "idle_timeout", "max_processes", "min_processes", "max_conns_per_process",
          "memory_request", "memory_limit", "amd_gpu_limit", "nvidia_gpu_limit")  # fmt: skip
 REAL = ("load_factor", "cpu_request", "cpu_limit")
@@ -149,35 +149,6 @@ def content_of_id(
 ) -> Content:
     """The same by its integer id."""
     return _visible(tx, actor, stage, tx.get(Content, number), permission, str(number))
-
-
-def list_content(  # noqa: PLR0913 - each is one filter
-    tx: Tx,
-    actor: Principal,
-    stage: StageRef,
-    *,
-    name: str | None = None,
-    owner_id: int | None = None,
-    search: str = "",
-    app_modes: Sequence[str] = (),
-    limit: int | None = None,
-    offset: int = 0,
-) -> list[Content]:
-    """What ``actor`` may see in this stage, last deployed first. ``search`` looks in title, name and description."""
-    chosen = visible(actor, stage).order_by(Content.last_deployed_at.desc(), Content.id.desc())
-    if name is not None:
-        chosen = chosen.where(Content.name == name)
-    if owner_id is not None:
-        chosen = chosen.where(Content.owner_id == owner_id)
-    if app_modes:
-        chosen = chosen.where(Content.app_mode.in_(app_modes))
-    if search:
-        found = [
-            func.lower(column).contains(search.lower(), autoescape=True)
-            for column in (Content.title, Content.name, Content.description)
-        ]
-        chosen = chosen.where(or_(*found))
-    return list(tx.scalars(chosen.limit(limit).offset(offset) if limit is not None or offset else chosen))
 
 
 def visible(actor: Principal, stage: StageRef) -> Select[Any]:

@@ -1,0 +1,186 @@
+"""The settings tab: what people call an item and find it by, its picture, its owner, and its end."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+
+from pilothouse.asgi.rendering import to
+from pilothouse.base.access import Permission, may
+from pilothouse.content import service
+from pilothouse.content.contract import ContentInvalid
+from pilothouse.content.models import Content
+from pilothouse.content.pages.views import Done, SettingsTab
+from pilothouse.content.pages.visit import Visit, VisitOf
+from pilothouse.content.service.describing import THUMBNAIL_LIMIT, TagInvalid, ThumbnailInvalid
+from pilothouse.db import Tx
+from pilothouse.identity import service as identity
+
+router = APIRouter(prefix="/_/content/{guid}")
+Text = Annotated[str, Form()]
+
+
+async def picture(request: Request) -> bytes:
+    """The body of the request, as long as it can be a picture. Raises `ThumbnailInvalid`."""
+    received = bytearray()
+    async for part in request.stream():
+        received += part
+        if len(received) > THUMBNAIL_LIMIT:
+            raise ThumbnailInvalid
+    return bytes(received)
+
+
+@router.get("/settings")
+def show(visit: VisitOf) -> Response:
+    return _show(visit)
+
+
+@router.post("/settings")
+def save(visit: VisitOf, title: Text = "", description: Text = "", department: Text = "", tags: Text = "") -> Response:
+    typed = {"title": title, "description": description, "department": department, "tags": tags}
+    wrong: dict[str, str] = {}
+
+    def change(tx: Tx, content: Content) -> Done:
+        before = _fields(tx, content)
+        wanted = {"title": title.strip() or None, "description": description.strip(), "department": department.strip()}
+        service.update_content(tx, visit.caller, content, changes=wanted | {"department": wanted["department"] or None})
+        try:
+            service.set_tags(tx, visit.caller, content, names=tags.split(","))
+        except TagInvalid as error:
+            wrong["tags"] = str(error)
+            raise
+        return Done("Saved.", f"{visit.base}/settings", before)
+
+    return visit.change(change, partial(_show, typed=typed, wrong=wrong))
+
+
+@router.post("/owner")
+def hand_over(visit: VisitOf, owner: Text = "") -> Response:
+    """Make somebody else the owner; who may not change it any more lands on what they may still see."""
+    wrong: dict[str, str] = {}
+    name = owner.strip()
+
+    def change(tx: Tx, content: Content) -> str:
+        user = identity.find_user(tx, name)
+        if user is None:
+            wrong["owner"] = (
+                f"Nobody is called “{name[:80]}”. Type the user name, such as the one on their account page."
+            )
+            raise ContentInvalid(wrong["owner"])
+        service.update_content(tx, visit.caller, content, changes={"owner_id": user.id})
+        return f"{user.display_name} is the owner now."
+
+    def show_what_is_left(visit: Visit, **changes: Any) -> Response:
+        if "done" in changes:
+            return to(visit.request, f"/_/content/{visit.guid}")
+        return _show(visit, typed={"owner": owner}, wrong=wrong, **changes)
+
+    return visit.change(change, show_what_is_left)
+
+
+@router.post("/feature")
+def feature(visit: VisitOf, featured: Text = "") -> Response:
+    def change(tx: Tx, content: Content) -> Done:
+        service.feature(tx, visit.caller, content, featured=bool(featured))
+        words = "It is on the home page of everybody who may open it." if featured else "It is no longer featured."
+        return Done(words, f"{visit.base}/feature", {"featured": "" if featured else "1"})
+
+    return visit.change(change, _show)
+
+
+@router.get("/thumbnail")
+def thumbnail(visit: VisitOf, v: str = "") -> Response:
+    """The chosen picture. Its address changes with it, so browsers keep it."""
+    with visit.db.read() as tx:
+        found = service.thumbnail(tx, visit.caller, visit.content(tx))
+        if found is None:
+            return Response(status_code=404)
+        headers = {
+            "Cache-Control": "private, max-age=31536000, immutable" if v and found.digest.startswith(v) else "no-cache",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
+        }
+        return Response(found.image, media_type=found.media_type, headers=headers)
+
+
+@router.post("/thumbnail")
+def choose_thumbnail(visit: VisitOf, request: Request, image: Annotated[bytes, Depends(picture)]) -> Response:
+    """Sent by our script, made small by the browser; answered by a sentence when it can't be taken."""
+    try:
+        with visit.db.write() as tx:
+            service.set_thumbnail(tx, visit.caller, visit.content(tx), image=image)
+    except ThumbnailInvalid as error:
+        return Response(str(error), 422, media_type="text/plain")
+    return Response(status_code=204)
+
+
+@router.post("/thumbnail/remove")
+def remove_thumbnail(visit: VisitOf) -> Response:
+    def change(tx: Tx, content: Content) -> str:
+        service.set_thumbnail(tx, visit.caller, content, image=None)
+        return "The picture is drawn again."
+
+    return visit.change(change, _show)
+
+
+@router.post("/favourite")
+def favourite(visit: VisitOf, kept: Text = "") -> Response:
+    with visit.db.write() as tx:
+        service.keep_at_hand(tx, visit.caller, visit.content(tx), kept=bool(kept))
+    return Response(status_code=204)
+
+
+@router.post("/delete")
+def delete(visit: VisitOf, confirmation: Text = "") -> Response:
+    """Remove the item for good; its name must be typed first."""
+    with visit.db.write() as tx:
+        content = visit.content(tx, Permission.CONTENT_DELETE)
+        is_meant = confirmation.strip() == content.name
+        if is_meant:
+            service.delete_content(tx, visit.caller, content)
+        name = content.name
+    if not is_meant:
+        return _show(visit, status=422, wrong={"confirmation": f"Type {name} exactly, or leave it alone."})
+    return to(visit.request, "/_/content")
+
+
+def _fields(tx: Tx, content: Content) -> dict[str, str]:
+    return {
+        "title": content.title or "",
+        "description": content.description,
+        "department": content.department or "",
+        "tags": ", ".join(service.tags_of(tx, [content])[content.id]),
+    }
+
+
+def _show(
+    visit: Visit,
+    *,
+    typed: Mapping[str, str] | None = None,
+    wrong: Mapping[str, str] | None = None,
+    problem: str = "",
+    **changes: Any,
+) -> Response:
+    """What was typed stands again only where something was wrong; a reason that stands beside its field stands nowhere else."""
+
+    def shown(tx: Tx, content: Content) -> dict[str, Any]:
+        is_wrong = bool(problem or wrong)
+        filled = defaultdict(str, _fields(tx, content) | (dict(typed or {}) if is_wrong else {}))
+        found = service.choices(tx, visit.caller, visit.stage)
+        tab = SettingsTab(
+            typed=filled,
+            name=content.name,
+            wrong=defaultdict(str, wrong or {}),
+            departments=found.departments,
+            known_tags=found.tags,
+            may_share=may(visit.caller, Permission.CONTENT_SHARE, service.resource_of(tx, content)),
+            featured=content.featured if may(visit.caller, Permission.CONTENT_FEATURE) else None,
+        )
+        return {"view": tab}
+
+    above = "" if wrong else problem
+    return visit.show("content/settings.html", shown, permission=Permission.CONTENT_UPDATE, problem=above, **changes)

@@ -1,0 +1,133 @@
+"""Finding content: what one may see, narrowed by words, kind, owner, department and tag."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, or_, select
+
+from pilothouse.base.access import Principal
+from pilothouse.content.models import Content, ContentTag, Favourite, Tag
+from pilothouse.content.service.content import visible
+from pilothouse.db import Tx
+from pilothouse.identity.models import User
+from pilothouse.stages import StageRef
+
+WORDS_SEARCHED = 8
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a list is narrowed to; each empty field leaves it as it is.
+
+    Every word of ``search`` must stand in the title, name, description, a tag or the owner's name. ``updated_since`` looks
+    at the last deploy, ``kept_by`` is the user who has it among the favourites.
+    """
+
+    name: str | None = None
+    owner_id: int | None = None
+    search: str = ""
+    app_modes: Sequence[str] = ()
+    department: str = ""
+    tag: str = ""
+    updated_since: datetime | None = None
+    kept_by: int | None = None
+    featured: bool = False
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the content that one may see differs in, each list in alphabetical order."""
+
+    app_modes: Sequence[str]
+    owners: Sequence[User]
+    departments: Sequence[str]
+    tags: Sequence[str]
+
+
+EVERYTHING = Wanted()
+
+
+def list_content(
+    tx: Tx,
+    actor: Principal,
+    stage: StageRef,
+    *,
+    wanted: Wanted = EVERYTHING,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[Content]:
+    """What ``actor`` may see in this stage, last deployed first."""
+    chosen = _narrowed(visible(actor, stage), wanted).order_by(Content.last_deployed_at.desc(), Content.id.desc())
+    return list(tx.scalars(chosen.limit(limit).offset(offset) if limit is not None or offset else chosen))
+
+
+def count_content(tx: Tx, actor: Principal, stage: StageRef, *, wanted: Wanted = EVERYTHING) -> int:
+    """How many `list_content` would give without a limit."""
+    found = _narrowed(visible(actor, stage), wanted).with_only_columns(Content.id).subquery()
+    return tx.scalar(select(func.count()).select_from(found)) or 0
+
+
+def choices(tx: Tx, actor: Principal, stage: StageRef) -> Choices:
+    """What a list for ``actor`` can be narrowed to."""
+    seen = visible(actor, stage).with_only_columns(Content.id)
+    modes = select(Content.app_mode).where(Content.id.in_(seen), Content.bundle_id.is_not(None)).distinct()
+    owners = select(User).where(User.id.in_(visible(actor, stage).with_only_columns(Content.owner_id)))
+    departments = select(_department()).join(User, User.id == Content.owner_id).where(Content.id.in_(seen)).distinct()
+    tagged = select(ContentTag.tag_id).where(ContentTag.content_id.in_(seen))
+    return Choices(
+        app_modes=sorted(tx.scalars(modes)),
+        owners=sorted(tx.scalars(owners), key=lambda user: user.display_name.lower()),
+        departments=sorted((name for name in tx.scalars(departments) if name), key=str.lower),
+        tags=sorted(tx.scalars(select(Tag.name).where(Tag.id.in_(tagged))), key=str.lower),
+    )
+
+
+def _narrowed(chosen: Select[Any], wanted: Wanted) -> Select[Any]:
+    for word in wanted.search.split()[:WORDS_SEARCHED]:
+        chosen = chosen.where(_speaks_of(word.lower()))
+    return chosen.where(*_conditions(wanted))
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    owned_there = select(Content.id).join(User, User.id == Content.owner_id).where(_department() == wanted.department)
+    tagged = select(ContentTag.content_id).join(Tag, Tag.id == ContentTag.tag_id)
+    asked: list[tuple[bool, ColumnElement[bool]]] = [
+        (wanted.name is not None, Content.name == wanted.name),
+        (wanted.owner_id is not None, Content.owner_id == wanted.owner_id),
+        (bool(wanted.app_modes), Content.app_mode.in_(wanted.app_modes)),
+        (bool(wanted.department), Content.id.in_(owned_there)),
+        (bool(wanted.tag), Content.id.in_(tagged.where(func.lower(Tag.name) == wanted.tag.lower()))),
+        (wanted.updated_since is not None, Content.last_deployed_at >= (wanted.updated_since or LONG_AGO)),
+        (
+            wanted.kept_by is not None,
+            Content.id.in_(select(Favourite.content_id).where(Favourite.user_id == wanted.kept_by)),
+        ),
+        (wanted.featured, Content.featured.is_(True)),
+    ]
+    return [condition for is_asked, condition in asked if is_asked]
+
+
+def _speaks_of(word: str) -> ColumnElement[bool]:
+    tagged = select(ContentTag.content_id).join(Tag, Tag.id == ContentTag.tag_id).where(_holds(Tag.name, word))
+    names = (User.first_name, User.last_name, User.username)
+    owners = select(User.id).where(or_(*(_holds(column, word) for column in names)))
+    texts = (Content.title, Content.name, Content.description)
+    return or_(
+        *(_holds(column, word) for column in texts),
+        Content.id.in_(tagged),
+        Content.owner_id.in_(owners),
+    )
+
+
+def _holds(column: Any, word: str) -> ColumnElement[bool]:
+    return func.lower(column).contains(word, autoescape=True)
+
+
+def _department() -> ColumnElement[str]:
+    """Of the content, else of its owner."""
+    return func.coalesce(Content.department, User.department)
