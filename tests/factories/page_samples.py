@@ -16,6 +16,7 @@ from tests.factories.pages import (
     account,
     card,
     cards,
+    comparison,
     events,
     filters,
     gallery,
@@ -141,6 +142,9 @@ def samples() -> list[Sample]:
         Sample(
             "content-versions-empty", "content/versions.html", {"head": usual, "view": content.VersionsTab([], deploy)}
         ),
+        Sample("content-compare", "content/compare.html", {"head": usual, "view": comparison()}),
+        Sample("content-compare-same", "content/compare.html", {"head": usual, "view": comparison(same=True)}),
+        Sample("content-compare-overfull", "content/compare.html", {"head": crowded, "view": comparison(many=True)}),
         Sample("content-log", "content/log.html", {"head": usual, "view": log(live=False), "processes": processes()}),
         Sample(
             "content-log-empty",

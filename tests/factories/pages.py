@@ -10,6 +10,7 @@ from typing import Any
 from pilothouse.asgi.rendering import Badge
 from pilothouse.audit.pages import ChangeLine, EventLine, EventsView
 from pilothouse.base import clock
+from pilothouse.content.pages import comparing
 from pilothouse.content.pages import views as content
 from pilothouse.identity.pages import views as people
 from pilothouse.web import views as web
@@ -118,8 +119,9 @@ def settings(**changes: Any) -> content.SettingsTab:
 def versions() -> content.VersionsTab:
     def version(number: int, badge: Badge, action: str, **span: float) -> content.Version:
         return content.Version(
-            number, not action, badge, _ago(**span), "amara.okoye", 48_213 * number, "Python 3.12.4", "", action
-        )
+            number, not action, badge, _ago(**span), "amara.okoye", 48_213 * number, "Python 3.12.4", "", action,
+            "versions/compare?before=9&after=12" if number > 9 else "",
+        )  # fmt: skip
 
     rows = [
         version(14, Badge("draft", "busy"), "Activate", minutes=2),
@@ -127,6 +129,24 @@ def versions() -> content.VersionsTab:
         version(9, Badge("earlier", "off"), "Roll back to 9", days=6),
     ]
     return content.VersionsTab(rows, f"rsconnect deploy fastapi -s {SERVER} -k KEY .")
+
+
+def comparison(*, same: bool = False, many: bool = False) -> content.CompareTab:
+    """Version 12 against 14, computed by what computes it for people."""
+    packages = {"fastapi": "0.116.1", "uvicorn": "0.35.0", "pandas": "2.3.1", "old-thing": "1.0"}
+    newer = packages | {"fastapi": "0.117.0", "pandas": "2.2.3", "polars": "1.32.0"}
+    del newer["old-thing"]
+    files = {"app.py": "a", "requirements.txt": "b", "static/style.css": "c"}
+    changed = {"app.py": "x", "requirements.txt": "y", "static/logo.svg": "z", "static/style.css": "c"}
+    if many:
+        changed |= {f"{LONG.replace(' ', '/')}/{n}.py": "n" for n in range(60)}
+    before = comparing.Known(12, {"Runtime": "Python 3.12.4", "Entry point": "app:app"}, packages, files)
+    after = (
+        before if same else comparing.Known(14, {"Runtime": "Python 3.13.1", "Entry point": "app:app"}, newer, changed)
+    )
+    if many:
+        after = replace(after, packages=None)
+    return content.CompareTab([14, 12, 9], comparing.compare(before, after), 12)
 
 
 def log(*, live: bool) -> content.LogTab:

@@ -48,6 +48,7 @@ VERBS: dict[str, tuple[Call, tuple[Principal, ...]]] = {
     "add_bundle": (lambda tx, a, r: service.add_bundle(tx, a, r.content, blob=Blob("d" * 64, 1, "", "")), (READER,)),
     "bundles": (lambda tx, a, r: service.bundles(tx, a, r.content), ()),
     "get_bundle": (lambda tx, a, r: service.get_bundle(tx, a, r.content, None), ()),
+    "packages_of": (lambda tx, a, r: service.packages_of(tx, a, r.content, r.bundle), (READER,)),
     "delete_bundle": (lambda tx, a, r: service.delete_bundle(tx, a, r.content, r.bundle), (READER,)),
     "deploy": (lambda tx, a, r: service.deploy(tx, a, r.content, bundle=r.bundle), (READER,)),
     "activate": (lambda tx, a, r: service.activate(tx, a, r.content, bundle=r.bundle), (READER,)),

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from tests.factories.pages_app import Visitor, principal, publish
 
 from pilothouse.content import service as content
-from pilothouse.content.models import Content
+from pilothouse.content.models import Bundle, Content, Lock
 from pilothouse.storage.contract import Blob, put
 
 
@@ -195,3 +195,23 @@ def test_a_star_puts_an_item_among_the_favourites(app: FastAPI, visitor: Visitor
     assert "No favourites here" in visitor.get("/_/content?favourites=1").text
     assert visitor.post(f"/_/content/{item.guid}/favourite", data={"kept": "1"}).status_code == 204
     assert "Plant monitor" in visitor.get("/_/content?favourites=1").text
+
+
+def test_two_versions_are_compared_in_words(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    with app.state.database.write() as tx:
+        row = content.get_content(tx, principal(app, "amara.okoye"), app.state.stages.all()[0], item.guid)
+        newer = content.add_bundle(tx, principal(app, "amara.okoye"), row, blob=_blob(app))
+        older = tx.get(Bundle, item.bundle_id)
+        for bundle, key, version, digest in ((older, "k1", "2.3.1", "a"), (newer, "k2", "2.4.0", "b")):
+            bundle.library_key, bundle.manifest = key, {"files": {"app.py": {"checksum": digest}}}
+            document = {"artifacts": [{"name": "pandas", "version": version}]}
+            tx.add(Lock(requirements_digest=key, library_key=key, runtime_version="3.12", document=document))
+        numbers = (older.id, newer.id)
+    visitor.sign_in("amara.okoye")
+    base = f"/_/content/{item.guid}/versions"
+    assert f"versions/compare?before={numbers[0]}&amp;after={numbers[1]}" in visitor.get(base).text
+    page = visitor.get(f"{base}/compare?before={numbers[0]}&after={numbers[1]}").text
+    assert "1 file differs, 1 package differs" in page and "2.4.0" in page and ">newer<" in page.replace("</svg>", ">")
+    assert "Both are the same." in visitor.get(f"{base}/compare?before={numbers[0]}&after={numbers[0]}").text
+    assert visitor.get(f"{base}/compare?before=999").status_code == 404

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -13,9 +14,9 @@ from pilothouse.base.access import Permission, ResourceRef
 from pilothouse.base.errors import Conflict
 from pilothouse.content import service
 from pilothouse.content.models import Bundle, Content
-from pilothouse.content.pages import reading
+from pilothouse.content.pages import comparing, reading
 from pilothouse.content.pages.variables import deploy_command
-from pilothouse.content.pages.views import Version, VersionsTab
+from pilothouse.content.pages.views import CompareTab, Version, VersionsTab, kind_shown
 from pilothouse.content.pages.visit import Visit, VisitOf
 from pilothouse.db import Tx
 
@@ -26,6 +27,21 @@ STATES = {"uploaded": Badge("uploaded", "off"), "failed": Badge("failed", "bad")
 @router.get("")
 def show(visit: VisitOf) -> Response:
     return _show(visit)
+
+
+@router.get("/compare")
+def compare(visit: VisitOf, before: int = 0, after: int = 0) -> Response:
+    """What changed from one version to another; without numbers, from the active one to the newest."""
+
+    def shown(tx: Tx, content: Content) -> dict[str, Any]:
+        numbers = [row.id for row in service.bundles(tx, visit.caller, content)]
+        second = after or next((number for number in numbers if number != content.bundle_id), content.bundle_id or 0)
+        first = before or content.bundle_id or second
+        chosen = [service.get_bundle(tx, visit.caller, content, number) for number in (first, second)]
+        known = [_known(row, service.packages_of(tx, visit.caller, content, row)) for row in chosen]
+        return {"view": CompareTab(numbers, comparing.compare(*known), content.bundle_id)}
+
+    return visit.show("content/compare.html", shown, permission=Permission.CONTENT_READ)
 
 
 @router.post("/{number}/activate")
@@ -62,13 +78,34 @@ def _show(visit: Visit, **changes: Any) -> Response:
         rows = service.bundles(tx, visit.caller, content)
         makers = reading.people(tx, {row.created_by_id for row in rows if row.created_by_id})
         names = {number: user.display_name for number, user in makers.items()}
-        versions = [_version(row, content, names.get(row.created_by_id or 0, "—")) for row in rows]
+        older = [*(row.id for row in rows[1:]), None]
+        versions = [
+            _version(row, content, names.get(row.created_by_id or 0, "—"), n)
+            for row, n in zip(rows, older, strict=True)
+        ]
         return {"view": VersionsTab(versions, deploy_command(visit, content))}
 
     return visit.show("content/versions.html", shown, permission=Permission.CONTENT_READ, **changes)
 
 
-def _version(row: Bundle, content: Content, created_by: str) -> Version:
+def _known(row: Bundle, packages: Mapping[str, str] | None) -> comparing.Known:
+    source = row.source or {}
+    facts = {
+        "Kind": kind_shown(row.app_mode or "").label if row.app_mode else "",
+        "Entry point": row.entrypoint or "",
+        "Runtime": _runtime(row),
+        "Commit": str(source.get("source_commit") or "")[:12],
+        "Branch": str(source.get("source_branch") or ""),
+    }
+    return comparing.Known(row.id, facts, packages, comparing.files_of(row.manifest))
+
+
+def _runtime(row: Bundle) -> str:
+    named = (("Python", row.py_version), ("R", row.r_version), ("Node.js", row.node_version))
+    return next((f"{name} {version}" for name, version in named if version), "")
+
+
+def _version(row: Bundle, content: Content, created_by: str, older: int | None) -> Version:
     is_active = row.id == content.bundle_id
     is_older = content.bundle_id is not None and row.id < content.bundle_id
     badge = (
@@ -86,7 +123,8 @@ def _version(row: Bundle, content: Content, created_by: str) -> Version:
         created_at=row.created_at,
         created_by=created_by,
         size_bytes=row.size_bytes,
-        runtime=f"Python {row.py_version}" if row.py_version else f"R {row.r_version}" if row.r_version else "—",
+        runtime=_runtime(row) or "—",
         source=" ".join(p for p in (str(source.get("source_branch") or ""), commit) if p),
         action=action,
+        compare=f"versions/compare?before={older}&after={row.id}" if older else "",
     )

@@ -8,6 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from pilothouse.asgi.rendering import Badge
+from pilothouse.content.pages.comparing import Comparison
 from pilothouse.content.pages.drawing import Drawing, drawing
 
 
@@ -185,12 +186,22 @@ class Version:
     runtime: str
     source: str
     action: str
+    compare: str = ""
 
 
 @dataclass(frozen=True)
 class VersionsTab:
     versions: Sequence[Version]
     command: str
+
+
+@dataclass(frozen=True)
+class CompareTab:
+    """Two versions beside each other; ``numbers`` are those that may be chosen, newest first."""
+
+    numbers: Sequence[int]
+    comparison: Comparison
+    active: int | None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Verbs on content, bundles, deployments, variables, sharing and workers; and the routes they give the gateway."""
 
-from pilothouse.content.service.bundles import add_bundle, bundles, delete_bundle, get_bundle
+from pilothouse.content.service.bundles import add_bundle, bundles, delete_bundle, get_bundle, packages_of
 from pilothouse.content.service.content import (
     content_of_id,
     create_content,
@@ -40,7 +40,7 @@ __all__ = [
     "Choices", "Terms", "Wanted", "WorkerRules", "access_list", "activate", "add_bundle", "bundles", "change_grant", "choices",
     "clear_vanity", "content_of_id", "count_content", "create_content", "delete_bundle", "delete_content", "deploy", "deployments",
     "favourites_of", "feature", "get_bundle", "get_content", "get_job", "grant", "grant_of", "jobs", "keep_at_hand", "list_content",
-    "read_manifest", "resource_of", "revoke_grant", "running_jobs", "set_tags", "set_thumbnail", "set_vanity", "set_variables",
-    "share_of", "shares_of", "stop_job", "tags_of", "thumbnail", "thumbnails_of", "update_content", "vanity_of", "vanity_paths",
-    "variable_names", "variable_values",
+    "packages_of", "read_manifest", "resource_of", "revoke_grant", "running_jobs", "set_tags", "set_thumbnail", "set_vanity",
+    "set_variables", "share_of", "shares_of", "stop_job", "tags_of", "thumbnail", "thumbnails_of", "update_content", "vanity_of",
+    "vanity_paths", "variable_names", "variable_values",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from pilothouse.base import clock
 from pilothouse.base.access import Permission, Principal, ResourceRef, require
 from pilothouse.base.errors import Invalid
 from pilothouse.content.contract import BundleActive, BundleUnknown, ContentLocked
-from pilothouse.content.models import Bundle, Content
+from pilothouse.content.models import Bundle, Content, Lock
 from pilothouse.content.service.sharing import resource_of
 from pilothouse.content.service.workers import drain_bundle
 from pilothouse.db import Tx
@@ -69,6 +69,17 @@ def get_bundle(tx: Tx, actor: Principal, content: Content, number: int | None) -
     if bundle is None or bundle.content_id != content.id or bundle.deleted_at is not None:
         raise BundleUnknown(f"This content has no bundle {number}.")
     return bundle
+
+
+def packages_of(tx: Tx, actor: Principal, content: Content, bundle: Bundle) -> dict[str, str] | None:
+    """Versions of the packages a bundle runs with, by name; ``None`` before it was built, empty where it needs none."""
+    require(actor, Permission.CONTENT_READ, resource_of(tx, content))
+    if bundle.library_key is None:
+        needs_some = bundle.manifest is None or bundle.py_version or bundle.node_version or bundle.r_version
+        return None if needs_some else {}
+    newest = select(Lock).where(Lock.library_key == bundle.library_key).order_by(Lock.id.desc()).limit(1)
+    lock = tx.scalar(newest)
+    return {a["name"]: a["version"] for a in lock.document["artifacts"]} if lock is not None else None
 
 
 def delete_bundle(tx: Tx, actor: Principal, content: Content, bundle: Bundle) -> None:
