@@ -28,6 +28,7 @@ from pilothouse.base.ids import new_guid, new_key
 from pilothouse.content.models import Access, Bundle, Content, Worker, WorkerState
 from pilothouse.content.service import WorkerRules
 from pilothouse.content.service.routes import ContentRoutes
+from pilothouse.content.service.scaling import Activity, Chooser
 from pilothouse.db import Database, Watch
 from pilothouse.db.schema import migrate
 from pilothouse.db.secrets import load_keys
@@ -198,8 +199,9 @@ def serve(folder: Path) -> None:
     database = Database(f"sqlite:///{folder}/db.sqlite")
     watch = Watch(database)
     routes = ContentRoutes(
-        database, watch, folder=lambda content, bundle: folder, rouse=lambda content, bundle: None,
-        public_url=lambda stage: "http://localhost:3939", rules=WorkerRules(Settings(), Stages(database, watch)),
+        database, watch, folder=lambda content, bundle: folder, rouse=lambda *ids: None,
+        public_url=lambda stage: "http://localhost:3939",
+        chooser=Chooser(WorkerRules(Settings(), Stages(database, watch)), lambda job: Activity()),
     )  # fmt: skip
     say = lambda *words: " ".join(words).encode()  # noqa: E731
     door = Door(

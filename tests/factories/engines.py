@@ -27,6 +27,9 @@ from pilothouse.storage.stores.memory import MemoryStore
 from pilothouse.storage.unpack import UnpackLimits
 
 LISTENS = "import socket, sys, time; s = socket.create_server((sys.argv[1], int(sys.argv[2]))); time.sleep(600)"
+ENDS = (
+    "import socket, sys, time; s = socket.create_server((sys.argv[1], int(sys.argv[2]))); s.accept(); time.sleep(0.2)"
+)
 SLEEPS = "import time; time.sleep(600)"
 MANIFEST = {"version": 1, "metadata": {"appmode": "python-fastapi", "entrypoint": "app:app"}}
 PYTHON = Runtime("python", "3.11.0", Path(sys.executable), "build")

@@ -25,10 +25,10 @@ from pilothouse.base import clock
 from pilothouse.connect_api.application import application
 from pilothouse.connect_api.context import Wire
 from pilothouse.content.service.routes import ContentRoutes
+from pilothouse.content.service.scaling import Activity, Chooser
 from pilothouse.content.service.workers import wanted_worker
 from pilothouse.content.tasks import Reconciler, deploy_task, start_task
 from pilothouse.content.tasks import sweep as sweep_content
-from pilothouse.content.tasks.reconcile import Activity
 from pilothouse.content.tasks.rouse import Rouser
 from pilothouse.db import DatabaseDown, Listener
 from pilothouse.db.changes import CHANNEL
@@ -148,7 +148,8 @@ class ControlPlane:
 
     def _activity(self, job_key: str) -> Activity:
         busy = self.usage.busy(job_key)
-        return Activity(len(busy.sockets), max(busy.last, self.recent.used_until(job_key)))
+        recent = self.recent
+        return Activity(len(busy.sockets), recent.count(job_key), recent.used_until(job_key), busy.last)
 
     def _sweep(self, run: Run) -> None:
         settings = self.house.loaded.settings
@@ -192,7 +193,7 @@ class ControlPlane:
             folder=house.engines.folder,
             rouse=Rouser(house.engines, partial(wanted_worker, house.database)).rouse,
             public_url=house.public_url,
-            rules=house.engines.rules,
+            chooser=Chooser(house.engines.rules, self._activity),
         )
         return Door(
             secret=door_secret(house.loaded.home / "keys"),

@@ -3,84 +3,28 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.factories.engines import StandIn, add_app, add_worker, engines_over
+from tests.factories.floor import Floor, shop_floor
 
 from pilothouse.base import clock
-from pilothouse.content.models import Content, Worker, WorkerState
-from pilothouse.content.tasks import ContentEngines, Reconciler
-from pilothouse.content.tasks.reconcile import Activity
+from pilothouse.content.models import Worker, WorkerState
+from pilothouse.content.service.scaling import Activity
 from pilothouse.content.tasks.rouse import Rouser
-from pilothouse.content.tasks.start import bring_up
 from pilothouse.db import Database
 from pilothouse.launcher.contract import JobState, Signal
 
 
-@dataclass
-class Floor:
-    """One app with a worker that is up, the reconciler, and what the access log would tell."""
-
-    engines: ContentEngines
-    launcher: StandIn
-    content_id: int
-    bundle_id: int
-    worker_id: int
-    activity: dict[str, Activity] = field(default_factory=dict)
-    on_look: Callable[[str], None] = lambda key: None
-
-    def look(self) -> None:
-        Reconciler(self.engines, self._seen).once()
-
-    def _seen(self, key: str) -> Activity:
-        self.on_look(key)
-        return self.activity.get(key, Activity())
-
-    @property
-    def worker(self) -> Worker:
-        with self.engines.database.read() as tx:
-            found = tx.get(Worker, self.worker_id)
-        assert found is not None
-        return found
-
-    @property
-    def key(self) -> str:
-        return self.launcher.specs[-1].id
-
-    @property
-    def job(self) -> JobState:
-        return self.launcher.status(self.key).state
-
-    def rest(self) -> None:
-        """As if nobody had come for an hour."""
-        with self.engines.database.write() as tx:
-            row = tx.get(Worker, self.worker_id)
-            assert row is not None
-            row.last_used_at = row.ready_at = clock.now() - timedelta(hours=1)
-
-    def connected(self) -> socket.socket:
-        host, _, port = (self.worker.address or "").rpartition(":")
-        return socket.create_connection((host, int(port)))
-
-
 @pytest.fixture
 def floor(database: Database, tmp_path: Path) -> Iterator[Floor]:
-    launcher = StandIn()
-    engines = engines_over(database, tmp_path / "engines", launcher)
-    content_id, bundle_id = add_app(engines)
-    with database.write() as tx:
-        content = tx.get(Content, content_id)
-        assert content is not None
-        content.bundle_id = bundle_id
-    worker = add_worker(engines, content_id, bundle_id)
-    assert bring_up(engines, worker) is None
-    yield Floor(engines, launcher, content_id, bundle_id, worker)
-    for running in launcher.store.values():
-        running.process.kill()
+    with shop_floor(database, tmp_path) as made:
+        made.wake()
+        assert made.start_all() == [None]
+        yield made
 
 
 def test_an_idle_worker_is_frozen(floor: Floor) -> None:
@@ -92,6 +36,16 @@ def test_an_idle_worker_is_frozen(floor: Floor) -> None:
 def test_a_worker_with_an_open_socket_is_not_frozen(floor: Floor) -> None:
     floor.rest()
     floor.activity[floor.key] = Activity(open_sockets=1)
+    floor.look()
+    assert (floor.worker.state, floor.job) == (WorkerState.READY, JobState.RUNNING)
+
+
+@pytest.mark.parametrize(
+    "granted", [Activity(grants=1), Activity(granted_until=2.0**40)], ids=["has a grant", "may have one"]
+)
+def test_a_worker_that_somebody_may_ask_past_the_door_is_not_frozen(floor: Floor, granted: Activity) -> None:
+    floor.rest()
+    floor.activity[floor.key] = granted
     floor.look()
     assert (floor.worker.state, floor.job) == (WorkerState.READY, JobState.RUNNING)
 
@@ -134,7 +88,7 @@ def test_a_frozen_worker_with_an_open_socket_goes_on(floor: Floor, told_by: str)
 def test_a_frozen_worker_with_an_open_socket_is_not_evicted(floor: Floor) -> None:
     floor.rest()
     floor.look()
-    object.__setattr__(floor.engines, "frozen_limit", 0)
+    floor.engines = replace(floor.engines, frozen_limit=0)
     floor.activity[floor.key] = Activity(open_sockets=1)
     floor.look()
     assert floor.worker.state == WorkerState.READY
@@ -142,7 +96,7 @@ def test_a_frozen_worker_with_an_open_socket_is_not_evicted(floor: Floor) -> Non
 
 def test_a_freezing_that_was_cut_off_is_completed(floor: Floor) -> None:
     with floor.engines.database.write() as tx:
-        row = tx.get(Worker, floor.worker_id)
+        row = tx.get(Worker, floor.worker.id)
         assert row is not None
         row.state = WorkerState.FROZEN.value
     floor.look()
@@ -151,13 +105,13 @@ def test_a_freezing_that_was_cut_off_is_completed(floor: Floor) -> None:
 
 def test_a_thaw_in_the_middle_of_freezing_wins(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
     floor.rest()
-    rouser = Rouser(floor.engines, lambda content_id, bundle_id: floor.worker_id)
+    rouser = Rouser(floor.engines, lambda *ids: floor.worker.id)
     signal = floor.launcher.signal
 
     def late(key: str, what: Signal) -> None:
         monkeypatch.setattr(floor.launcher, "signal", signal)
         if what is Signal.FREEZE:
-            rouser.rouse(floor.content_id, floor.bundle_id)
+            rouser.rouse(floor.content_id, floor.bundle_id, None)
         signal(key, what)
 
     monkeypatch.setattr(floor.launcher, "signal", late)
@@ -169,9 +123,38 @@ def test_a_draining_worker_that_is_frozen_lets_its_open_socket_go_on(floor: Floo
     floor.rest()
     floor.look()
     with floor.engines.database.write() as tx:
-        row = tx.get(Worker, floor.worker_id)
+        row = tx.get(Worker, floor.worker.id)
         assert row is not None
         row.state, row.last_used_at = WorkerState.DRAINING.value, clock.now()
     floor.activity[floor.key] = Activity(open_sockets=1)
     floor.look()
     assert (floor.worker.state, floor.job) == (WorkerState.DRAINING, JobState.RUNNING)
+
+
+@pytest.mark.parametrize("use", [Activity(open_sockets=1), Activity(grants=1)], ids=["an open socket", "a grant"])
+def test_draining_waits_for_whoever_is_there_until_its_limit(floor: Floor, use: Activity) -> None:
+    def drain(since_s: float) -> None:
+        with floor.engines.database.write() as tx:
+            row = tx.get(Worker, floor.worker.id)
+            assert row is not None
+            row.state, row.last_used_at = WorkerState.DRAINING.value, clock.now() - timedelta(seconds=since_s)
+
+    limit = floor.engines.drain_timeout.total_seconds()
+    floor.activity[floor.key] = use
+    drain(limit - 1)
+    floor.look()
+    assert floor.job is JobState.RUNNING
+    drain(limit + 1)
+    floor.look()
+    assert floor.job in (JobState.STOPPING, JobState.ENDED)
+
+
+def test_draining_ends_soon_when_nobody_is_there(floor: Floor) -> None:
+    with floor.engines.database.write() as tx:
+        row = tx.get(Worker, floor.worker.id)
+        assert row is not None
+        row.state, row.last_used_at = WorkerState.DRAINING.value, clock.now() - timedelta(seconds=6)
+    floor.look()
+    floor.until(lambda: floor.job is JobState.ENDED)
+    floor.look()
+    assert floor.worker.state == WorkerState.ENDED

@@ -16,6 +16,7 @@ from pilothouse.base.ids import new_guid
 from pilothouse.content.models import Access, Bundle, Content, Worker, WorkerState
 from pilothouse.content.service import WorkerRules
 from pilothouse.content.service.routes import ContentRoutes
+from pilothouse.content.service.scaling import Activity, Chooser
 from pilothouse.db import Database, Watch
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, StaticFile, Target
 from pilothouse.gateway.contract import Worker as Address
@@ -40,7 +41,8 @@ class Site:
     routes: ContentRoutes
     folder: Path
     guid: str
-    roused: list[tuple[int, int]]
+    roused: list[tuple[int, int, int | None]]
+    used: dict[str, Activity]
 
     def find(self, path: str, *, stage: int = 1) -> Place | None:
         return self.routes.find(Asked(stage, "/" if stage == 1 else "/prod/", path))
@@ -74,7 +76,7 @@ def bundle(manifest: dict[str, Any]) -> Bundle:
 
 @pytest.fixture
 def site(database: Database, tmp_path: Path) -> Iterator[Site]:
-    guid, roused = new_guid(), list[tuple[int, int]]()
+    guid, roused, used = new_guid(), list[tuple[int, int, int | None]](), dict[str, Activity]()
     with database.write() as tx:
         tx.add_all(User(id=n, guid=f"u{n}", username=f"user{n}", email=f"user{n}@example.com") for n in range(1, 7))
         tx.add(Group(id=1, guid="g", name="chemists"))
@@ -99,9 +101,10 @@ def site(database: Database, tmp_path: Path) -> Iterator[Site]:
     watch = Watch(database)
     routes = ContentRoutes(
         database, watch, folder=lambda content, bundle: folders[bundle.id], rouse=lambda *ids: roused.append(ids),
-        public_url=lambda stage: "http://localhost:3939", rules=WorkerRules(Settings(), Stages(database, watch)),
+        public_url=lambda stage: "http://localhost:3939",
+        chooser=Chooser(WorkerRules(Settings(), Stages(database, watch)), lambda job: used.get(job, Activity())),
     )  # fmt: skip
-    yield Site(database, watch, routes, folders[1], guid, roused)
+    yield Site(database, watch, routes, folders[1], guid, roused, used)
     watch.close()
 
 
@@ -223,7 +226,7 @@ def test_an_app_is_asleep_then_starting_then_there_then_frozen_then_gone(site: S
     assert site.target() == Asleep(False, 60)
     site.routes.wake(site.place(), PEOPLE["named"])
     site.routes.wake(site.place("_bundle2/"), PEOPLE["editor"])
-    assert site.roused == [(1, 1), (1, 2)]
+    assert site.roused == [(1, 1, NAMED), (1, 2, EDITOR)]
 
 
 def test_a_failed_start_is_told_until_it_may_be_tried_again(site: Site, frozen_clock: FrozenClock) -> None:
@@ -304,4 +307,39 @@ def test_the_back_off_of_a_start_is_not_that_of_a_worker_that_served(site: Site)
         content_id=1, bundle_id=1, state=WorkerState.FAILED.value, ready_at=now - timedelta(minutes=1), ended_at=now
     )
     site.change(lambda tx: tx.add(served))
+    assert site.target() == Asleep(False, 60)
+
+
+def crowd(site: Site, *states: WorkerState) -> None:
+    """One worker in each slot; its job is called after it."""
+    for slot, state in enumerate(states):
+        site.change(lambda tx, slot=slot: tx.add(Job(id=slot + 1, key=f"job{slot}", tag="run", state="running")))
+        row = Worker(content_id=1, bundle_id=1, job_id=slot + 1, slot=slot, state=state.value, address=f"127.64.0.{slot + 1}:20000", ready_at=clock.now())  # fmt: skip
+        site.change(lambda tx, row=row: tx.add(row))
+
+
+def test_of_several_workers_the_idlest_is_chosen_and_a_visitor_keeps_theirs(site: Site) -> None:
+    crowd(site, WorkerState.READY, WorkerState.READY, WorkerState.FROZEN, WorkerState.STARTING)
+    site.used |= {"job0": Activity(open_sockets=3), "job1": Activity(open_sockets=1)}
+    place, path = site.place(), f"/content/{site.guid}/"
+    new = site.routes.target(place, Asked(1, "/", path, is_page_load=True))
+    again = site.routes.target(place, Asked(1, "/", path, hint="job0"))
+    gone = site.routes.target(place, Asked(1, "/", path, hint="job2"))
+    assert [t.job_key for t in (new, again, gone) if isinstance(t, Address)] == ["job1", "job0", "job1"]
+
+
+def test_a_visitor_waits_for_the_next_worker_while_all_are_full_and_is_told_when_there_will_be_none(site: Site) -> None:
+    crowd(site, WorkerState.READY, WorkerState.READY)
+    site.used |= {"job0": Activity(open_sockets=20), "job1": Activity(open_sockets=20)}
+    asked = Asked(1, "/", f"/content/{site.guid}/", is_page_load=True)
+    assert site.routes.target(site.place(), asked) == Asleep(True, 60)
+    crowded = Asked(1, "/", f"/content/{site.guid}/data")
+    assert isinstance(site.routes.target(site.place(), crowded), Address), "who is there already is served"
+    site.set(Content, 1, max_processes=2)
+    full = site.routes.target(site.place(), asked)
+    assert isinstance(full, Broken) and full.status == 503 and "as many connections as they may have" in full.reason
+
+
+def test_a_frozen_worker_is_woken_though_another_starts(site: Site) -> None:
+    crowd(site, WorkerState.FROZEN, WorkerState.STARTING)
     assert site.target() == Asleep(False, 60)

@@ -14,9 +14,9 @@ from tests.factories.engines import SLEEPS, StandIn, add_app, add_worker, engine
 
 from pilothouse.base.access import Role
 from pilothouse.content.models import Bundle, Worker, WorkerState
+from pilothouse.content.service.scaling import Activity
 from pilothouse.content.service.workers import move
 from pilothouse.content.tasks import ContentEngines, Reconciler
-from pilothouse.content.tasks.reconcile import Activity
 from pilothouse.content.tasks.start import bring_up
 from pilothouse.db import Database
 from pilothouse.identity.contract import InvalidKey

@@ -17,6 +17,7 @@ from pilothouse.content.contract import VanityInvalid, VanityTaken, VanityUnknow
 from pilothouse.content.models import Access, Bundle, Content
 from pilothouse.content.service import WorkerRules
 from pilothouse.content.service.routes import ContentRoutes
+from pilothouse.content.service.scaling import Activity, Chooser
 from pilothouse.db import Database, Watch
 from pilothouse.gateway.contract import Asked, Place
 from pilothouse.identity.models import User
@@ -70,7 +71,8 @@ def site(database: Database, tmp_path: Path) -> Iterator[Site]:
     watch = Watch(database)
     routes = ContentRoutes(
         database, watch, folder=lambda content, bundle: tmp_path, rouse=lambda *ids: None,
-        public_url=lambda stage: "http://localhost:3939", rules=WorkerRules(Settings(), Stages(database, watch)),
+        public_url=lambda stage: "http://localhost:3939",
+        chooser=Chooser(WorkerRules(Settings(), Stages(database, watch)), lambda job: Activity()),
     )  # fmt: skip
     yield Site(database, watch, routes, guids)
     watch.close()

@@ -5,21 +5,25 @@ from __future__ import annotations
 import mimetypes
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import select
 
+from pilothouse.base import clock
 from pilothouse.base.access import Permission, Principal, Resource, ResourceRef, may
 from pilothouse.base.errors import PilothouseError
 from pilothouse.content.models import Bundle, Content, WorkerState
+from pilothouse.content.models import Worker as WorkerRow
 from pilothouse.content.service.manifests import kind_of, parse_manifest
+from pilothouse.content.service.scaling import Chooser, Ready
 from pilothouse.content.service.sharing import resource_of
-from pilothouse.content.service.terms import WorkerRules
+from pilothouse.content.service.terms import Terms
 from pilothouse.content.service.vanity import VanityPaths
-from pilothouse.content.service.workers import failure, live_worker
+from pilothouse.content.service.workers import LIVE, failure
 from pilothouse.db import Database, Memory, Tx, Watch
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, StaticFile, Target, Timeout, Worker
 from pilothouse.identity.models import User
@@ -39,6 +43,9 @@ TEXT = {
 }
 
 
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True)
 class _Known:
     """What the routes remember of one content."""
@@ -53,8 +60,7 @@ class _Known:
     bundle_id: int | None
     locked: bool
     resource: Resource
-    init_timeout: float
-    timeout: Timeout
+    terms: Terms
 
 
 @dataclass(frozen=True)
@@ -70,11 +76,23 @@ class _Runnable:
     root: Path | None
 
 
+@dataclass(frozen=True)
+class _Standing:
+    """And of its workers. ``reason``: the last one failed, and none is started before ``until``."""
+
+    bundle_id: int
+    ready: tuple[Ready, ...] = ()
+    live: int = 0
+    is_starting: bool = False
+    reason: str = ""
+    until: datetime = LONG_AGO
+
+
 class ContentRoutes:
     """Implements `gateway.contract.RouteOwner`.
 
-    ``folder`` gives the unpacked bundle's folder, ``rouse`` starts or thaws the worker of a bundle and returns at once;
-    ``public_url`` a stage's base URL. Safe to call from several threads.
+    ``folder`` gives the unpacked bundle's folder, ``rouse`` starts or thaws a worker of a content's bundle for a visitor and
+    returns at once; ``public_url`` a stage's base URL. ``chooser`` says which worker a request goes to. Safe to call from several threads.
     """
 
     def __init__(
@@ -83,12 +101,12 @@ class ContentRoutes:
         watch: Watch,
         *,
         folder: Callable[[Content, Bundle], Path],
-        rouse: Callable[[int, int], None],
+        rouse: Callable[[int, int, int | None], None],
         public_url: Callable[[int], str],
-        rules: WorkerRules,
+        chooser: Chooser,
     ) -> None:
         self._database, self._folder, self._rouse, self._public_url = database, folder, rouse, public_url
-        self._rules = rules
+        self._chooser = chooser
         self._vanity = VanityPaths(database, watch)
         self._contents = Memory(
             watch, ("content", "identity"), self._read_content, sources=_sources_of, names=_names_of
@@ -96,7 +114,9 @@ class ContentRoutes:
         self._bundles = Memory(
             watch, ("content",), self._read_bundle, sources=lambda b: (("content", b.content_id),) if b else ()
         )
-        self._workers = Memory(watch, ("workers",), self._read_worker, sources=lambda found: (("workers", found[0]),))
+        self._workers = Memory(
+            watch, ("workers",), self._read_standing, sources=lambda found: (("workers", found.bundle_id),)
+        )
 
     def find(self, asked: Asked) -> Place | None:
         found = self._named(asked)
@@ -162,22 +182,34 @@ class ContentRoutes:
             return Broken(403, "The owner has locked it.", log_url)
         if bundle.serves_files:
             return self._file(bundle, place, log_url)
-        _, worker = self._workers.get(bundle.id)
-        if isinstance(worker, Worker):
-            inner = "/" if bundle.strips_prefix else place.mount
-            return Worker(worker.address, worker.job_key, inner, known.timeout, bundle.id)
-        if isinstance(worker, Broken):
-            _, still = self._read_worker(bundle.id)  # the back-off is over at some moment, without any row changing
-            return (
-                Broken(502, worker.reason, log_url) if isinstance(still, Broken) else Asleep(False, known.init_timeout)
-            )
-        return Asleep(worker.starting, known.init_timeout)
+        return self._to_worker(known, bundle, place, asked) or self._none_ready(known, bundle.id, log_url)
+
+    def _to_worker(self, known: _Known, bundle: _Runnable, place: Place, asked: Asked) -> Target | None:
+        """Nothing when no worker takes requests."""
+        standing, terms = self._workers.get(bundle.id), known.terms
+        if not standing.ready:
+            return None
+        is_new = asked.is_page_load or asked.is_websocket
+        chosen = self._chooser.choose(standing.ready, terms, hint=asked.hint, is_new=is_new)
+        if chosen is None:
+            is_growing = bundle.id == known.bundle_id and standing.live < terms.max_processes
+            return Asleep(True, terms.init_timeout) if is_growing else Broken(503, _FULL)
+        if asked.is_websocket:
+            self._chooser.let_in(chosen.job_key)
+        inner = "/" if bundle.strips_prefix else place.mount
+        return Worker(chosen.address, chosen.job_key, inner, _class_of(terms.timeout), bundle.id)
+
+    def _none_ready(self, known: _Known, bundle_id: int, log_url: str) -> Target:
+        standing = self._workers.get(bundle_id)
+        if standing.live == 0 and clock.now() < standing.until:
+            return Broken(502, standing.reason, log_url)
+        return Asleep(standing.is_starting, known.terms.init_timeout)
 
     def wake(self, place: Place, principal: Principal) -> None:
         known = self._contents.get(place.subject.id)
         number = place.bundle_id or (known.bundle_id if known else None)
         if known is not None and number is not None:
-            self._rouse(known.id, number)
+            self._rouse(known.id, number, principal.id)
 
     def _file(self, bundle: _Runnable, place: Place, log_url: str) -> Target:
         """A regular file below the bundle's folder; a folder's index.html; the start page for the mount itself."""
@@ -205,7 +237,6 @@ class ContentRoutes:
             )
             if row is None:
                 return None
-            terms = self._rules.terms(row)
             owner = tx.get(User, row.owner_id)
             return _Known(
                 id=row.id,
@@ -218,8 +249,7 @@ class ContentRoutes:
                 bundle_id=row.bundle_id,
                 locked=row.locked,
                 resource=resource_of(tx, row),
-                init_timeout=terms.init_timeout,
-                timeout=_class_of(terms.timeout),
+                terms=self._chooser.rules.terms(row),
             )
 
     def _read_bundle(self, number: int) -> _Runnable | None:
@@ -238,9 +268,9 @@ class ContentRoutes:
         start = manifest.primary_html or "index.html"
         return _Runnable(bundle.id, content.id, bundle.digest, kind.serves_files, kind.strips_prefix, start, root)
 
-    def _read_worker(self, bundle_id: int) -> tuple[int, Worker | Asleep | Broken]:
+    def _read_standing(self, bundle_id: int) -> _Standing:
         with self._database.read() as tx:
-            return bundle_id, _worker(tx, bundle_id)
+            return _standing(tx, bundle_id)
 
 
 def _sources_of(known: _Known | None) -> tuple[tuple[str, int], ...]:
@@ -261,17 +291,20 @@ def _class_of(seconds: float | None) -> Timeout:
     return next((t for limit, t in _CLASSES if seconds is not None and seconds <= limit), Timeout.NONE)
 
 
+_FULL = "All its workers have as many connections as they may have. Try again when others have left, or ask its owner to allow more."
 _CLASSES = ((60, Timeout.MINUTE), (300, Timeout.FIVE_MINUTES), (3600, Timeout.HOUR))
 
 
-def _worker(tx: Tx, bundle_id: int) -> Worker | Asleep | Broken:
-    live = live_worker(tx, bundle_id)
-    if live is None:
-        failed = failure(tx, bundle_id)
-        if failed is not None and failed[1]:
-            return Broken(502, failed[0].reason)
-        return Asleep(False, 0)
-    if live.state == WorkerState.READY and live.address is not None:
-        job = tx.get(Job, live.job_id)
-        return Worker(live.address, job.key if job else "", bundle_id=bundle_id)
-    return Asleep(live.state == WorkerState.STARTING, 0)
+def _standing(tx: Tx, bundle_id: int) -> _Standing:
+    live = select(WorkerRow, Job.key).outerjoin(Job, Job.id == WorkerRow.job_id).order_by(WorkerRow.slot)
+    rows = tx.execute(live.where(WorkerRow.bundle_id == bundle_id, WorkerRow.state.in_(LIVE))).all()
+    ready = [(w.address, key) for w, key in rows if w.state == WorkerState.READY]
+    failed = failure(tx, bundle_id) if not rows else None
+    found = _Standing(
+        bundle_id,
+        tuple(Ready(address, key) for address, key in ready if address and key),
+        live=len(rows),
+        is_starting=any(w.state == WorkerState.STARTING for w, _ in rows)
+        and not any(w.state == WorkerState.FROZEN for w, _ in rows),
+    )
+    return replace(found, reason=failed[0].reason, until=failed[1]) if failed else found

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.exc import IntegrityError
 
 from pilothouse.base import clock
@@ -13,9 +13,12 @@ from pilothouse.base.access import ResourceRef
 from pilothouse.content.models import Content, Worker, WorkerState
 from pilothouse.db import Database, Tx
 from pilothouse.tasks import enqueue
+from pilothouse.tasks.models import Task, TaskState
 
 START = "content.start_worker"
 QUEUE = "starts"
+#: The priority of a start that nothing speaks against.
+FIRST = 100
 #: Those that came up.
 UP = (WorkerState.READY.value, WorkerState.FROZEN.value)
 LIVE = (WorkerState.STARTING.value, *UP)
@@ -60,37 +63,63 @@ def _held_of(tx: Tx, *which: ColumnElement[bool]) -> Sequence[Worker]:
 
 
 def live_worker(tx: Tx, bundle_id: int) -> Worker | None:
-    """The worker of a bundle that starts, runs or is frozen."""
-    return tx.scalar(
-        select(Worker).where(Worker.bundle_id == bundle_id, Worker.state.in_(LIVE)).order_by(Worker.slot).limit(1)
-    )
+    """The worker of a bundle that is nearest to serving: one that is ready, else a frozen one, else one that starts."""
+    nearest = case({WorkerState.READY.value: 0, WorkerState.FROZEN.value: 1}, value=Worker.state, else_=2)
+    live = select(Worker).where(Worker.bundle_id == bundle_id, Worker.state.in_(LIVE))
+    return tx.scalar(live.order_by(nearest, Worker.slot).limit(1))
 
 
-def wanted_worker(database: Database, content_id: int, bundle_id: int) -> int:
-    """The id of the bundle's live worker; if there is none, one is made and its start is queued.
+def wanted_worker(database: Database, content_id: int, bundle_id: int, visitor_id: int | None = None) -> int:
+    """The id of the bundle's live worker; if there is none, one is made and its start is queued, on behalf of a visitor.
 
     The unique index on live rows makes it harmless to call from a hundred requests at once.
     """
     try:
         with database.write() as tx:
-            found = live_worker(tx, bundle_id)
-            if found is not None:
-                return found.id
-            worker = Worker(content_id=content_id, bundle_id=bundle_id)
-            tx.add(worker)
-            tx.flush()
-            args, subject = {"worker_id": worker.id}, ResourceRef("content", content_id)
-            enqueue(tx, START, args, queue=QUEUE, subject=subject, unique_key=f"start-worker-{worker.id}")
-            return worker.id
+            found = live_worker(tx, bundle_id) or _new_worker(tx, content_id, bundle_id, 0, visitor_id)
+            return found.id
     except IntegrityError:
         with database.read() as tx:
-            found = live_worker(tx, bundle_id)
-            assert found is not None
-            return found.id
+            other = live_worker(tx, bundle_id)
+            assert other is not None
+            return other.id
 
 
-def failure(tx: Tx, bundle_id: int) -> tuple[Worker, bool] | None:
-    """The latest worker of a bundle if it failed, and whether it is still too early to try again.
+def more_workers(database: Database, content: Content, bundle_id: int, count: int) -> None:
+    """Start workers until ``count`` of the bundle are live; none while a start that failed may not be tried again.
+
+    Harmless when others do the same at the same moment.
+    """
+    try:
+        with database.write() as tx:
+            failed = failure(tx, bundle_id)
+            if failed is not None and clock.now() < failed[1]:
+                return
+            taken = set(tx.scalars(select(Worker.slot).where(Worker.bundle_id == bundle_id, Worker.state.in_(LIVE))))
+            free = (slot for slot in range(count) if slot not in taken)
+            for slot in list(free)[: count - len(taken)]:
+                _new_worker(tx, content.id, bundle_id, slot, None)
+    except IntegrityError:
+        return
+
+
+def _new_worker(tx: Tx, content_id: int, bundle_id: int, slot: int, visitor_id: int | None) -> Worker:
+    """Who already waits for many starts, and content that has workers, let others go first."""
+    worker = Worker(content_id=content_id, bundle_id=bundle_id, slot=slot)
+    tx.add(worker)
+    tx.flush()
+    whose = Task.actor_id.is_(None) if visitor_id is None else Task.actor_id == visitor_id
+    waits = (Task.kind == START, Task.state == TaskState.QUEUED.value, whose)
+    queued = tx.scalar(select(func.count()).select_from(Task).where(*waits)) or 0
+    enqueue(
+        tx, START, {"worker_id": worker.id}, queue=QUEUE, actor_id=visitor_id, subject=ResourceRef("content", content_id),
+        unique_key=f"start-worker-{worker.id}", priority=FIRST + queued + slot,
+    )  # fmt: skip
+    return worker
+
+
+def failure(tx: Tx, bundle_id: int) -> tuple[Worker, datetime] | None:
+    """The latest worker of a bundle if it failed, and when another may be tried.
 
     Only failed starts count for the back-off: a worker that served for a while and died is replaced at once.
     """
@@ -99,10 +128,9 @@ def failure(tx: Tx, bundle_id: int) -> tuple[Worker, bool] | None:
     ).all()
     if not recent or recent[0].state != WorkerState.FAILED:
         return None
+    ended_at = recent[0].ended_at or recent[0].created_at
     in_a_row = next((n for n, worker in enumerate(recent) if not _failed_to_start(worker)), len(recent))
-    if in_a_row == 0:
-        return recent[0], False
-    return recent[0], clock.now() < (recent[0].ended_at or recent[0].created_at) + BACK_OFF[in_a_row - 1]
+    return recent[0], ended_at + BACK_OFF[in_a_row - 1] if in_a_row else ended_at
 
 
 def _failed_to_start(worker: Worker) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
@@ -15,9 +15,11 @@ from pilothouse.base import clock
 from pilothouse.base.access import ResourceRef
 from pilothouse.base.errors import PilothouseError
 from pilothouse.content.models import Content, Worker, WorkerState
-from pilothouse.content.service.workers import LIVE, QUEUE, START, held, move
+from pilothouse.content.service.scaling import Activity
+from pilothouse.content.service.workers import LIVE, QUEUE, SOUND, START, held, move
 from pilothouse.content.tasks.engines import ContentEngines
 from pilothouse.content.tasks.rouse import thaw
+from pilothouse.content.tasks.scale import Crew, Running, crews
 from pilothouse.content.tasks.start import note_status, status_of
 from pilothouse.db import DatabaseDown
 from pilothouse.launcher.contract import FINAL, JobState, JobStatus, SeesConnections, Signal
@@ -30,14 +32,6 @@ ROUND_S = 1.0
 QUIET = timedelta(seconds=5)
 UNATTENDED = timedelta(seconds=30)
 GONE = JobStatus("", JobState.LOST, reason="The launcher does not know it any more.")
-
-
-@dataclass(frozen=True)
-class Activity:
-    """How a job is used: open sockets and requests now, and the moment of the last response (``time.time()``; 0 = never seen)."""
-
-    open_sockets: int = 0
-    last_response: float = 0.0
 
 
 class Reconciler:
@@ -90,17 +84,30 @@ class Reconciler:
                 .join(Content, Content.id == Worker.content_id)
             )
             rows = tx.execute(alive.where(Worker.state.in_((*LIVE, WorkerState.DRAINING.value)))).all()
-        frozen = sorted(
-            (w for w, _, _ in rows if w.state == WorkerState.FROZEN), key=lambda w: w.frozen_at or w.created_at
-        )
-        too_many = {w.id for w in frozen[: max(0, len(frozen) - self._engines.frozen_limit)]}
-        for worker, job, content in rows:
-            try:
-                self._look(worker, job, content, evict=worker.id in too_many)
-            except PilothouseError as error:
-                log.warning("worker could not be reconciled", worker=worker.id, error=str(error))
+        running = [(worker, job, content) for worker, job, content in rows]
+        crew = crews(self._engines, running, self._activity)
+        evicted = self._too_many_frozen(running)
+        for worker, job, content in sorted(running, key=lambda row: row[0].slot, reverse=True):
+            with self._said(worker=worker.id):
+                self._look(worker, job, content, crew.get(worker.bundle_id), evict=worker.id in evicted)
+        for one in crew.values():
+            with self._said(content=one.content.id):
+                one.grow()
 
-    def _look(self, worker: Worker, job: Job | None, content: Content, *, evict: bool) -> None:
+    @contextmanager
+    def _said(self, **of: int) -> Iterator[None]:
+        """What goes wrong with one holds up no other."""
+        try:
+            yield
+        except PilothouseError as error:
+            log.warning("a worker could not be reconciled", **of, error=str(error))
+
+    def _too_many_frozen(self, running: Sequence[Running]) -> set[int]:
+        frozen = [worker for worker, _, _ in running if worker.state == WorkerState.FROZEN]
+        frozen.sort(key=lambda worker: worker.frozen_at or worker.created_at)
+        return {worker.id for worker in frozen[: max(0, len(frozen) - self._engines.frozen_limit)]}
+
+    def _look(self, worker: Worker, job: Job | None, content: Content, crew: Crew | None, *, evict: bool) -> None:
         if worker.state == WorkerState.STARTING and clock.now() - worker.created_at > UNATTENDED:
             self._start_again(worker)
         if job is None:
@@ -110,26 +117,25 @@ class Reconciler:
         status = status_of(self._engines, job)
         if status is None or status.state in FINAL:
             if worker.state != WorkerState.STARTING:
-                stopped = worker.state == WorkerState.DRAINING or (status is not None and status.cancelled)
-                died = not stopped and (status is None or status.exit_code != 0)
-                self._end(worker, status, WorkerState.FAILED if died else WorkerState.ENDED)
+                self._end(worker, status, WorkerState.FAILED if _failed(worker, status) else WorkerState.ENDED)
             return
         self._note_change(job, status)
-        self._tend(worker, job, content, is_frozen=status.state is JobState.FROZEN, evict=evict)
+        if evict and not self._is_used(job, self._activity(job.key)):
+            self._set(
+                worker, WorkerState.DRAINING, reason="Too many workers were frozen; the longest frozen went first."
+            )
+        else:
+            self._tend(worker, job, content, crew, is_frozen=status.state is JobState.FROZEN)
 
-    def _tend(self, worker: Worker, job: Job, content: Content, *, is_frozen: bool, evict: bool) -> None:
-        """A worker whose job is alive: freeze, thaw, drain."""
+    def _tend(self, worker: Worker, job: Job, content: Content, crew: Crew | None, *, is_frozen: bool) -> None:
+        """A worker whose job is alive: thaw, drain, or let it rest."""
         use = self._activity(job.key)
         if is_frozen and (worker.state == WorkerState.READY or self._is_used(job, use)):
             thaw(self._engines, worker.id, job.key)
         elif worker.state == WorkerState.DRAINING:
             self._drain(worker, job, use)
-        elif evict:
-            self._set(
-                worker, WorkerState.DRAINING, reason="Too many workers were frozen; the longest frozen went first."
-            )
         elif worker.state == WorkerState.READY:
-            self._rest(worker, job, content, use)
+            self._rest(worker, job, content, crew)
         elif worker.state == WorkerState.FROZEN and not is_frozen:
             self._freeze(worker, job)
 
@@ -138,22 +144,29 @@ class Reconciler:
         launcher = self._engines.launcher
         return use.open_sockets > 0 or (isinstance(launcher, SeesConnections) and launcher.connections(job.key) > 0)
 
-    def _rest(self, worker: Worker, job: Job, content: Content, use: Activity) -> None:
-        """Freeze or stop an idle worker; only while nobody is connected and some seconds after the last response."""
-        terms = self._engines.rules.terms(content)
+    def _rest(self, worker: Worker, job: Job, content: Content, crew: Crew | None) -> None:
+        """Stop a worker that is not needed, freeze or stop the last one: idle, and only while nobody is connected or may come unasked."""
+        terms, use = self._engines.rules.terms(content), self._activity(job.key)
         started = (worker.last_used_at or worker.ready_at or worker.created_at).timestamp()
         quiet_s = time.time() - max(use.last_response, started)
-        if terms.idle == "keep" or quiet_s < max(terms.idle_timeout, QUIET.total_seconds()) or self._is_used(job, use):
+        if quiet_s < max(terms.idle_timeout, QUIET.total_seconds()) or self._may_be_asked(job, use):
             return
-        if (
-            terms.idle == "stop"
-            or not self._engines.launcher.capabilities().freezes
-            or content.bundle_id != worker.bundle_id
-        ):
-            self._set(worker, WorkerState.DRAINING, reason="It was idle.")
-            return
-        if self._set(worker, WorkerState.FROZEN):
-            self._freeze(worker, job)
+        if crew is None or crew.has_spare:
+            self._stop(worker, crew, "It was not needed any more.")
+        elif crew.may_rest and terms.idle != "keep":
+            if terms.idle == "stop" or not self._engines.launcher.capabilities().freezes:
+                self._stop(worker, crew, "It was idle.")
+            elif self._set(worker, WorkerState.FROZEN):
+                crew.awake -= 1
+                self._freeze(worker, job)
+
+    def _stop(self, worker: Worker, crew: Crew | None, reason: str) -> None:
+        if self._set(worker, WorkerState.DRAINING, reason=reason) and crew is not None:
+            crew.awake -= 1
+
+    def _may_be_asked(self, job: Job, use: Activity) -> bool:
+        """Whether it is used, or somebody has a grant for it, with which they come without asking the door."""
+        return use.grants > 0 or time.time() < use.granted_until or self._is_used(job, use)
 
     def _freeze(self, worker: Worker, job: Job) -> None:
         """The row says so already and the door sends nobody any more; who came just before that is let in."""
@@ -175,7 +188,7 @@ class Reconciler:
             and clock.now() - since > QUIET
             and time.time() - use.last_response > QUIET.total_seconds()
         )
-        if over or (quiet and not self._is_used(job, use)):
+        if over or (quiet and not self._may_be_asked(job, use)):
             self._engines.launcher.cancel(job.key)
 
     def _start_again(self, worker: Worker) -> None:
@@ -206,3 +219,13 @@ class Reconciler:
             if state is WorkerState.DRAINING:
                 live.last_used_at = clock.now()
             return live.state == worker.state and move(live, state, reason=reason)
+
+
+def _failed(worker: Worker, status: JobStatus | None) -> bool:
+    """Whether an ended job is a fault: it was not asked to end, and said that something went wrong or ended as soon as it began."""
+    if worker.state == WorkerState.DRAINING or (status is not None and status.cancelled):
+        return False
+    if status is None or status.exit_code != 0:
+        return True
+    ended_at = status.ended_at or clock.now()
+    return worker.ready_at is not None and ended_at - worker.ready_at < SOUND

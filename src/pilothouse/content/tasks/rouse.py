@@ -16,14 +16,14 @@ from pilothouse.launcher.models import Job
 
 
 class Rouser:
-    """``wanted`` makes sure that a live worker row exists, and returns its id."""
+    """``wanted`` makes sure, on behalf of a visitor, that a live worker row exists, and returns its id."""
 
-    def __init__(self, engines: ContentEngines, wanted: Callable[[int, int], int]) -> None:
+    def __init__(self, engines: ContentEngines, wanted: Callable[[int, int, int | None], int]) -> None:
         self._engines, self._wanted = engines, wanted
 
-    def rouse(self, content_id: int, bundle_id: int) -> None:
+    def rouse(self, content_id: int, bundle_id: int, visitor_id: int | None) -> None:
         """Returns at once; calling it from many requests at the same time does the work once."""
-        worker_id = self._wanted(content_id, bundle_id)
+        worker_id = self._wanted(content_id, bundle_id, visitor_id)
         with self._engines.database.read() as tx:
             row = tx.execute(
                 select(Worker, Job).join(Job, Job.id == Worker.job_id).where(Worker.id == worker_id)

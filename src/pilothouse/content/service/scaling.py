@@ -1,0 +1,90 @@
+"""How many workers content needs, and which of them a request goes to: by how they are used, and what their terms say."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pilothouse.content.service.terms import Terms, WorkerRules
+
+#: A handshake that was let through stands in the access log after so many seconds at the latest.
+UNSEEN_S = 3.0
+
+
+@dataclass(frozen=True)
+class Activity:
+    """How a job is used: open sockets now, visits with a grant that may still count, until when such a grant may bring requests
+    past the door, and the moment of the last response (both in seconds since 1970; 0 = never).
+    """
+
+    open_sockets: int = 0
+    grants: int = 0
+    granted_until: float = 0.0
+    last_response: float = 0.0
+
+    @property
+    def load(self) -> int:
+        return self.open_sockets + self.grants
+
+
+def wanted(terms: Terms, load: int) -> int:
+    """How many workers such a load of all of them together asks for: as many as it takes for none to have more than its share."""
+    share = terms.connections * terms.load_factor
+    needed = 0 if load == 0 else math.ceil(load / share) if share else terms.max_processes
+    return max(terms.min_processes, min(needed, terms.max_processes))
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A worker that takes requests."""
+
+    address: str
+    job_key: str
+
+
+class Chooser:
+    """Gives each request its worker, under the terms that ``rules`` give. ``activity`` tells how a job is used, by its key.
+
+    Safe to call from several threads.
+    """
+
+    def __init__(self, rules: WorkerRules, activity: Callable[[str], Activity]) -> None:
+        self.rules, self._activity = rules, activity
+        self._let_in: dict[str, deque[float]] = {}
+        self._lock = threading.Lock()
+
+    def choose(self, ready: Sequence[Ready], terms: Terms, *, hint: str, is_new: bool) -> Ready | None:
+        """The worker that the visitor had (``hint``) if it takes requests, else the one with the least load.
+
+        ``is_new``: a page load or a WebSocket handshake, which may go on using the worker for long. It gets none
+        (``None``) while each has all the connections it may have.
+        """
+        had = next((one for one in ready if one.job_key == hint), None) if hint else None
+        if had is not None:
+            return had
+        if len(ready) == 1 and not is_new:
+            return ready[0]
+        uses = {one.job_key: self._activity(one.job_key) for one in ready}
+        late = {one.job_key: self._unseen(one.job_key) for one in ready}
+        free = [one for one in ready if uses[one.job_key].open_sockets + late[one.job_key] < terms.connections]
+        if is_new and not free:
+            return None
+        return min(free or ready, key=lambda one: uses[one.job_key].load + late[one.job_key])
+
+    def let_in(self, job_key: str) -> None:
+        """A WebSocket was sent to this job; the log tells of it a moment later."""
+        with self._lock:
+            self._let_in.setdefault(job_key, deque()).append(time.monotonic())
+
+    def _unseen(self, job_key: str) -> int:
+        with self._lock:
+            moments = self._let_in.get(job_key)
+            while moments and moments[0] < time.monotonic() - UNSEEN_S:
+                moments.popleft()
+            if moments is not None and not moments:
+                del self._let_in[job_key]
+            return len(moments or ())
