@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,7 @@ def about(request: Request):
 """
 
 #: ``POST /run`` executes the body and answers what it left in ``result``; ``/serve`` answers with any headers and body.
+#: The code may set ``app.state.page``, which is what a visitor of the app then sees.
 HOSTILE = """
 import base64, json, traceback
 from fastapi import FastAPI, Request, Response
@@ -33,7 +36,7 @@ app = FastAPI()
 
 @app.post("/run")
 def run(code: dict):
-    names = {}
+    names = {"app": app}
     try:
         exec(code["code"], names)
     except BaseException:
@@ -50,7 +53,8 @@ def serve(request: Request):
 
 @app.get("/")
 def home(request: Request):
-    return dict(request.headers)
+    page = getattr(app.state, "page", None)
+    return Response(page, media_type="text/html") if page else dict(request.headers)
 """
 
 
@@ -75,6 +79,15 @@ class Battlefield:
         told = answer.json()
         assert "error" not in told, told["error"]
         return told["result"]
+
+    def show(self, page: str) -> None:
+        """Let Mallory's app be this page of HTML."""
+        self.attack("app.state.page = page; result = None", page=page)
+
+    def answer(self, body: str, *headers: tuple[str, str], type: str = "text/html", name: str = "") -> str:
+        """The path on the content's origin where Mallory's app answers so."""
+        wanted = json.dumps({"body": body, "headers": headers, "type": type})
+        return f"/content/{self.hostile}/serve{name}?answer={base64.urlsafe_b64encode(wanted.encode()).decode()}"
 
     def address(self, guid: str, key: str) -> str:
         """Where the item's job listens, as only an administrator of the machine can know it; wakes it."""

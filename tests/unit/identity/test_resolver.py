@@ -83,6 +83,14 @@ def test_a_signed_token_is_refused_rather_than_overlooked(database: Database) ->
         resolver_of(database).resolve({"x-auth-token": "T0123"})
 
 
+def test_of_two_logins_the_one_for_the_whole_host_counts(database: Database, amara: User) -> None:
+    """An app on the same host can add one for a longer path, which browsers send first."""
+    found = resolver_of(database)
+    ours = f"{COOKIE}={sign_in(database).cookie}"
+    assert found.resolve({"cookie": f"{COOKIE}=tossed.secret; {ours}"}).id == amara.id
+    assert found.resolve({"cookie": f"{ours}; {COOKIE}=tossed.secret"}) == ANONYMOUS
+
+
 def test_a_cookie_is_the_person_and_a_key_wins_over_it(database: Database, amara: User) -> None:
     other = add_user(database, "henrik.dahl")
     headers, found = {"cookie": cookie(database)}, resolver_of(database)

@@ -95,11 +95,17 @@ def _sources_of(found: Found) -> tuple[tuple[str, int], ...]:
 
 
 def cookie_value(header: str, name: str) -> str | None:
+    """The value of the cookie ``name``: the last one, if there are several.
+
+    Scripts of an app on the same host can add one for a longer path, to sign its visitor in as somebody else. Browsers send
+    longer paths first (RFC 6265, 5.4), and ours, which has the shortest, scripts can't replace.
+    """
+    last = None
     for part in header.split(";"):
         found, _, value = part.strip().partition("=")
         if found == name:
-            return value.strip('"')
-    return None
+            last = value.strip('"')
+    return last
 
 
 def _after_word(text: str, word: str) -> str | None:
