@@ -3,7 +3,7 @@
 set -euo pipefail
 PATH=$PATH:/usr/sbin
 declare -A program=(
-  [bubblewrap]=bwrap [postgresql]=postgres [chromium]=chromium [fonts-liberation]=fc-list [wrk]=wrk [procps]=ps [util-linux]=setpriv [nodejs]=node [npm]=npm [nftables]=nft
+  [bubblewrap]=bwrap [postgresql]=postgres [chromium]=chromium [fonts-liberation]=fc-list [wrk]=wrk [procps]=ps [util-linux]=setpriv [nodejs]=node [npm]=npm [nftables]=nft [rsyslog]=rsyslogd
 )
 missing=()
 for package in "${!program[@]}"; do

@@ -20,7 +20,6 @@ from pilothouse.app.house import House, build
 from pilothouse.app.server import bootstrap_secret
 from pilothouse.asgi.request_ids import RequestIds
 from pilothouse.asgi.texts import chosen_language
-from pilothouse.audit.service import seal
 from pilothouse.base import clock
 from pilothouse.connect_api.application import application
 from pilothouse.connect_api.context import Wire
@@ -104,7 +103,7 @@ class ControlPlane:
         self._threads = [
             threading.Thread(
                 target=self._each,
-                args=(1.0, partial(seal, house.database, house.audit_key, house.audit_sink)),
+                args=(1.0, house.sealer.run),
                 daemon=True,
             ),
             threading.Thread(target=self._each, args=(30.0, house.resolver.flush_uses), daemon=True),
@@ -130,7 +129,7 @@ class ControlPlane:
         self.queue.stop()
         for last in (
             self.house.resolver.flush_uses,
-            partial(seal, self.house.database, self.house.audit_key, self.house.audit_sink),
+            self.house.sealer.run,
         ):
             try:
                 last()

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from pilothouse.app.house import made
+from pilothouse.app.house import made, sinks_of
 from pilothouse.app.server import bootstrap_secret
+from pilothouse.audit.service import behind
 from pilothouse.base.errors import PilothouseError
 from pilothouse.db import Database
 from pilothouse.db.schema import check
@@ -20,6 +21,8 @@ from pilothouse.runtimes.discover import discover
 from pilothouse.settings import Loaded
 
 LOW_DISK = 2 * 1024**3
+#: What happens in a second or two is not late.
+LATE_EVENTS = 100
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Finding:
 
 def examine(loaded: Loaded) -> list[Finding]:
     """All findings, in the order an administrator would look."""
-    parts = (_machine, _home, _database, _gateway, _runtimes, _jobs, _settings)
+    parts = (_machine, _home, _database, _gateway, _runtimes, _jobs, _audit, _settings)
     return [finding for part in parts for finding in _guarded(part, loaded)]
 
 
@@ -96,6 +99,32 @@ def _jobs(loaded: Loaded) -> Iterator[Finding]:
         yield Finding("good", "jobs", sentence)
     for sentence in able.weak:
         yield Finding("weak", "jobs", sentence)
+
+
+def _audit(loaded: Loaded) -> Iterator[Finding]:
+    options = loaded.settings.audit
+    if options.sinks == ["file"] and options.head_file is None:
+        yield Finding(
+            "weak",
+            "audit",
+            "The heads of the audit trail are kept on this machine alone. Set audit.head_file or audit.sinks.",
+        )
+    database = Database(loaded.db_url)
+    try:
+        check(database)
+    except PilothouseError:
+        return  # said above
+    with database.read() as tx:
+        lacks = behind(tx, sinks_of(loaded))
+    for sink, count in lacks.items():
+        if count > LATE_EVENTS:
+            yield Finding(
+                "weak",
+                "audit",
+                f"{sink} lacks the newest {count} events of the audit trail; the server's log says why.",
+            )
+        else:
+            yield Finding("good", "audit", f"{sink} has the audit trail.")
 
 
 def _settings(loaded: Loaded) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from pilothouse.app.server import installation_id
 from pilothouse.audit import audit_sinks
 from pilothouse.audit.contract import AuditSink
+from pilothouse.audit.service import Sealer
 from pilothouse.base.seam import Seam
 from pilothouse.content.service.terms import WorkerRules
 from pilothouse.content.tasks import ContentEngines, Language
@@ -42,7 +44,7 @@ class House:
     watch: Watch
     xsrf_key: bytes
     audit_key: bytes
-    audit_sink: AuditSink
+    sealer: Sealer
     resolver: Resolver
     rules: Rules
     engines: ContentEngines
@@ -87,6 +89,7 @@ def build(loaded: Loaded) -> House:
     watch, keys = Watch(database), home / "keys"
     installation = installation_id(keys)
     cookie = cookie_name(installation, https=loaded.public_url.startswith("https:"))
+    audit_key = load_key(keys / "audit.json")
     set_concurrency(settings.identity.hash_concurrency)
     return House(
         loaded=loaded,
@@ -94,12 +97,20 @@ def build(loaded: Loaded) -> House:
         database=database,
         watch=watch,
         xsrf_key=load_key(keys / "xsrf.json"),
-        audit_key=load_key(keys / "audit.json"),
-        audit_sink=made(audit_sinks, "file")(settings.audit.head_file or home / "logs" / "audit-head.log"),
+        audit_key=audit_key,
+        sealer=Sealer(database, audit_key, sinks_of(loaded)),
         resolver=Resolver(database, watch, cookie=cookie),
         rules=_rules(loaded),
         engines=_engines(loaded, database, load_secrets(keys / "secrets.json"), Stages(database, watch)),
     )
+
+
+def sinks_of(loaded: Loaded) -> dict[str, AuditSink]:
+    """By names that tell apart what several servers write, each to its own disk. Raises `UnknownChoice`."""
+    options, server = loaded.settings.audit, socket.gethostname()
+    return {
+        f"{name}@{server}"[:80]: made(audit_sinks, name).from_settings(loaded.home, options) for name in options.sinks
+    }
 
 
 def _engines(loaded: Loaded, database: Database, secrets: Secrets, stages: Stages) -> ContentEngines:

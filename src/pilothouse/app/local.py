@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import make_url
 
 from pilothouse.app.dashboard import dashboard
-from pilothouse.app.house import House, build, made
+from pilothouse.app.house import House, build
 from pilothouse.app.rotation import rotate
-from pilothouse.audit import audit_sinks
-from pilothouse.audit.service import seal, verify
+from pilothouse.audit.contract import heads_in
+from pilothouse.audit.service import verify
 from pilothouse.base.access import SYSTEM
 from pilothouse.base.errors import NotFound
 from pilothouse.db.schema import check
@@ -56,23 +56,26 @@ def local_api(home: Path, *, file: Path | None = None) -> Iterator[Any]:
 def verify_audit(loaded: Loaded, *, heads: Path | None = None) -> dict[str, Any]:
     """Seal what is waiting, then check the whole trail against the installation's own heads.
 
-    With ``heads``, a copy of them that was kept elsewhere, that file alone is believed and nothing is written, so that what
-    somebody did to the installation's own file hides nothing. Raises `HeadsMissing`.
+    With ``heads``, a copy of them that was kept elsewhere or the file of a log collector, that file alone is believed and
+    nothing is written, so that what somebody did to the installation's own file hides nothing. Raises `HeadsMissing`.
     """
     if heads is not None and not heads.is_file():
         raise HeadsMissing(f"There is no file {heads}. Name a copy of the audit heads that was kept elsewhere.")
     house = _existing(loaded)
     try:
         if heads is None:
-            seal(house.database, house.audit_key, house.audit_sink)
-        sink = house.audit_sink if heads is None else made(audit_sinks, "file")(heads)
-        report = verify(house.database, house.audit_key, sink)
+            house.sealer.run()
+            kept = house.sealer.heads()
+        else:
+            kept = heads_in(heads.read_text(errors="replace").splitlines())
+        report = verify(house.database, house.audit_key, kept)
     finally:
         house.database.close()
     return {
         "intact": report.is_intact,
         "sealed": report.sealed,
         "unsealed": report.unsealed,
+        "heads": len(kept or ()),
         "problems": list(report.problems),
     }
 

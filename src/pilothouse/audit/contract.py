@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from pilothouse.db import Tx
 
@@ -76,16 +77,51 @@ class Head:
     at: datetime
 
 
+@dataclass(frozen=True)
+class Sealed:
+    """One event of the chain: its number there, when it happened, and what it says, ready for JSON."""
+
+    number: int
+    at: datetime
+    facts: Mapping[str, Any]
+
+
 class AuditSink(Protocol):
-    """A second place for the heads of the chain, outside the database."""
+    """A second place for the chain, outside the database: for its heads, and where wished for the events as well."""
 
-    def append(self, head: Head) -> None:
-        """Keep ``head`` durably. Raises ``OSError`` if that fails; it is tried again with the next one."""
+    def append(self, head: Head, events: Sequence[Sealed]) -> None:
+        """Keep ``events``, which are all since the last time, and then ``head``, which is the last one's; durably.
+
+        Raises ``OSError`` if any of it fails: then all of it comes again, within a minute. So a place may hold something
+        twice, but never lacks anything.
+        """
         ...
 
-    def heads(self) -> list[Head]:
-        """What was kept, oldest first."""
+    def heads(self) -> list[Head] | None:
+        """What was kept, oldest first; ``None`` if that can't be read from here, only where it went."""
         ...
+
+
+def as_line(facts: Mapping[str, Any]) -> str:
+    """One line of JSON in ASCII, without control characters: nothing in it steers a terminal or ends a line of a log."""
+    return json.dumps(facts, separators=(", ", ": ")).replace("\x7f", "\\u007f")
+
+
+def head_line(head: Head) -> str:
+    return as_line({"number": head.number, "mac": head.mac, "at": head.at.isoformat()})
+
+
+def heads_in(lines: Iterable[str]) -> list[Head]:
+    """The heads among ``lines``, whatever a collector wrote before them; other lines, and one cut off by a crash, are passed over."""
+    found = []
+    for line in lines:
+        _, brace, rest = line.partition("{")
+        try:
+            entry, _ = json.JSONDecoder().raw_decode(brace + rest)
+            found.append(Head(int(entry["number"]), str(entry["mac"]), datetime.fromisoformat(entry["at"])))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found
 
 
 @dataclass(frozen=True)

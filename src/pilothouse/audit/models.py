@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pilothouse.db import Id, Row, stamped
@@ -39,4 +39,13 @@ class Seal(Row):
     number: Mapped[Id]
     event_id: Mapped[int] = mapped_column(ForeignKey("audit_event.id"), unique=True)
     mac: Mapped[str] = mapped_column(String(64))
+    __table_args__ = ()
+
+
+class Told(Row):
+    """How much of the chain a sink has: all seals up to ``number``. A wrong number here makes a sink hear twice, or late."""
+
+    __tablename__ = "audit_told"
+    sink: Mapped[str] = mapped_column(String(80), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger)
     __table_args__ = ()

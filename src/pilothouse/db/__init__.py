@@ -7,7 +7,7 @@ from pilothouse.db.changes import Watch, touch
 from pilothouse.db.engine import Database, DatabaseDown, Tx, on_commit
 from pilothouse.db.listen import Listener
 from pilothouse.db.memory import Memory
-from pilothouse.db.row import Id, Row, UtcDateTime, stamped
+from pilothouse.db.row import Id, Row, UtcDateTime, insert_into, stamped
 
 __all__ = [
     "Database",
@@ -19,6 +19,7 @@ __all__ = [
     "Tx",
     "UtcDateTime",
     "Watch",
+    "insert_into",
     "on_commit",
     "stamped",
     "touch",

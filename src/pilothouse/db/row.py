@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData
-from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 from sqlalchemy.types import JSON, TypeDecorator
 
 from pilothouse.base import clock
@@ -65,3 +66,8 @@ class Row(DeclarativeBase):
 def stamped() -> Any:
     """A column that is filled with the moment its row is made."""
     return mapped_column(UtcDateTime(), default=clock.now)
+
+
+def insert_into(tx: Session, row: type[Row]) -> postgresql.Insert | sqlite.Insert:
+    """An ``INSERT`` that can say what to do when the row is there already."""
+    return sqlite.insert(row) if tx.get_bind().dialect.name == "sqlite" else postgresql.insert(row)

@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, model_validator
 
@@ -56,6 +57,24 @@ def _network(value: object) -> object:
 
 #: An IP network in its usual form; a single address is a network of one.
 Network = Annotated[str, BeforeValidator(_network)]
+
+
+def _collector(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        parts = urlsplit(value)
+        is_local = parts.scheme == "unix" and parts.path.startswith("/") and not parts.netloc
+        is_remote = parts.scheme in ("udp", "tcp") and bool(parts.hostname) and parts.port != 0 and not parts.path
+    except ValueError:
+        is_local = is_remote = False
+    if not (is_local or is_remote) or not value.isprintable() or "@" in value or parts.query or parts.fragment:
+        raise ValueError("it must be an address such as unix:/dev/log, udp://10.1.2.3:514 or tcp://logs.example:601")
+    return value
+
+
+#: Where a log collector listens.
+Collector = Annotated[str, BeforeValidator(_collector)]
 
 
 class Server(Section):
@@ -117,8 +136,16 @@ class Identity(Section):
 class Audit(Section):
     """The audit trail."""
 
+    sinks: list[str] = Field(["file"], min_length=1)
+    """Where the chain is also kept, outside the database: `file`, `syslog`, or both. An edited or cut trail shows by what is kept there."""
     head_file: Path | None = None
-    """Where the signed head of the chain is also written. Put it on another disk or a log collector. Default: `logs/audit-head.log`."""
+    """File of the signed heads of the chain. Put it on another machine's disk, or copy it away. Default: `logs/audit-head.log`."""
+    event_file: Path | None = None
+    """File that also gets every event, as a line of JSON, for a log collector. Default: none."""
+    syslog: Collector = "unix:/dev/log"
+    """The collector of the sink `syslog`: `unix:/dev/log`, `udp://host:514` or `tcp://host:601` (RFC 5424)."""
+    syslog_events: bool = True
+    """Send every event to `syslog`, as JSON, and not the signed heads alone."""
 
 
 class Tasks(Section):

@@ -14,7 +14,7 @@ def test_a_line_that_was_cut_off_takes_no_later_head_with_it(tmp_path: Path) -> 
     file = tmp_path / "logs" / "audit-head.log"
     heads = [Head(n, f"mac-{n}", NOON) for n in (1, 2, 3)]
     sink = FileSink(file)
-    sink.append(heads[0])
+    sink.append(heads[0], [])
     sink.append(heads[1])
     file.write_bytes(file.read_bytes()[:-20])
     sink.append(heads[2])

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
-from pilothouse.audit.service import record, seal, verify
+from pilothouse.audit.service import Sealer, record
+from pilothouse.audit.service import verify as verify_against
+from pilothouse.audit.service.chain import Report
 from pilothouse.audit.sinks.file import FileSink
 from pilothouse.base.access import SYSTEM, ResourceRef
 from pilothouse.db import Database
@@ -19,6 +21,14 @@ COPY = (
     "INSERT INTO audit_event (id, at, name, actor_kind, via, subject_kind, changes) "
     "SELECT 99, at, name, actor_kind, via, subject_kind, changes FROM audit_event WHERE id = 1"
 )
+
+
+def seal(database: Database, key: bytes, sink: FileSink) -> int:
+    return Sealer(database, key, {"own": sink}).run()
+
+
+def verify(database: Database, key: bytes, sink: FileSink) -> Report:
+    return verify_against(database, key, sink.heads())
 
 
 def happen(database: Database, number: int) -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from pilothouse.app.house import build
 from pilothouse.app.local import HeadsMissing, verify_audit
 from pilothouse.app.serving import prepare_home
-from pilothouse.audit.service import record, seal
+from pilothouse.audit.service import record
 from pilothouse.base.access import SYSTEM, ResourceRef
 from pilothouse.cli.commands import program
 from pilothouse.db.schema import prepare
@@ -29,7 +29,7 @@ def loaded(tmp_path: Path) -> Loaded:
     for number in (1, 2):
         with house.database.write() as tx:
             record(tx, SYSTEM, "identity:group:created", ResourceRef("group", number), after={"name": "some"})
-        seal(house.database, house.audit_key, house.audit_sink)
+        house.sealer.run()
     house.database.close()
     return found
 

@@ -84,7 +84,7 @@ def test_a_file_that_may_not_be_read_is_a_sentence(tmp_path: Path) -> None:
         ("port = 1", "Unknown option port in {file}. Did you mean server.port?"),
         ("[[stages]]\nkey = 'dev'\ntitel = 'D'", "Unknown option stages.0.titel in {file}. Did you mean stages.0.title?"),
         ("[[load_groups]]\nkey = 'a'\ncpus = 2", "Unknown option load_groups.0.cpus in {file}. Did you mean load_groups.0.cpu?"),
-        ("[audit]\nzzz = 1", "Unknown option audit.zzz in {file}. Known here: head_file."),
+        ("[audit]\nzzz = 1", "Unknown option audit.zzz in {file}. Known here: sinks, head_file, event_file, syslog, syslog_events."),
         ("[identity]\nidle_timeout = 1", "Unknown option identity.idle_timeout in {file}. Did you mean content.idle_timeout?"),
     ],
 )  # fmt: skip

@@ -72,3 +72,27 @@ def test_a_trusted_proxy_is_an_address_or_a_network(given: str, kept: str) -> No
 def test_a_wrong_trusted_proxy_is_refused_with_what_to_write(given: str, why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         Gateway(trusted_proxies=["10.0.0.0/8", given])
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "unix:/dev/log",
+        "udp://10.1.2.3:514",
+        "tcp://logs.veridia.example:601",
+        "tcp://[2001:db8::1]:601",
+        "udp://collector",
+    ],
+)
+def test_a_log_collector_is_a_path_or_an_address(address: str) -> None:
+    assert Settings.model_validate({"audit": {"syslog": address}}).audit.syslog == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "/dev/log", "unix:dev/log", "unix://host/log", "http://logs", "tcp://", "tcp://host:0", "tcp://host:70000", "tcp://host:x",
+     "udp://host/path", "tcp://user:password@host", "tcp://host?x", "unix:/a\nb", "tcp://[::1"],
+)  # fmt: skip
+def test_what_is_no_log_collector_is_refused_with_an_example(address: str) -> None:
+    with pytest.raises(ValidationError, match="such as unix:/dev/log"):
+        Settings.model_validate({"audit": {"syslog": address}})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Select, func, select, text
 
-from pilothouse.audit.contract import AuditSink, Head
+from pilothouse.audit.contract import Head
 from pilothouse.audit.models import Event, Seal
 from pilothouse.base import clock
 from pilothouse.db import Database, Tx
@@ -39,8 +39,8 @@ class Report:
         return not self.problems
 
 
-def seal(database: Database, key: bytes, sink: AuditSink) -> int:
-    """Chain all events that are not sealed yet, in the order of their ids, and give the new head to ``sink``.
+def seal(database: Database, key: bytes) -> int:
+    """Chain all events that are not sealed yet, in the order of their ids; see `Sealer` for what becomes of the new head.
 
     Returns how many. Several servers may call it at once: one does the work. An event whose transaction committed late is
     sealed by the next call; the order of the chain is the order of sealing, not of ids.
@@ -57,15 +57,21 @@ def seal(database: Database, key: bytes, sink: AuditSink) -> int:
         for event in waiting:
             number, mac = number + 1, _mac(key, number + 1, mac, event)
             tx.add(Seal(number=number, event_id=event.id, mac=mac))
-    if waiting:
-        sink.append(Head(number, _sign(key, number, mac), clock.now()))
     return len(waiting)
 
 
-def verify(database: Database, key: bytes, sink: AuditSink) -> Report:
-    """Read the whole chain and compare it with every kept head. At most twenty problems are told."""
+def head_of(key: bytes, seal_: Seal) -> Head:
+    """The signed head of a chain that ends with ``seal_``."""
+    return Head(seal_.number, _sign(key, seal_.number, seal_.mac), clock.now())
+
+
+def verify(database: Database, key: bytes, kept: Sequence[Head] | None) -> Report:
+    """Read the whole chain and compare it with every head that was ``kept``. At most twenty problems are told.
+
+    ``None``: there is nothing to compare with. Then a cut tail and a chain that was written again with the key don't show.
+    """
     heads: defaultdict[int, list[str]] = defaultdict(list)
-    for head in sink.heads():
+    for head in kept or ():
         heads[head.number].append(head.mac)
     problems: list[str] = []
     number, mac = 0, GENESIS
@@ -82,7 +88,7 @@ def verify(database: Database, key: bytes, sink: AuditSink) -> Report:
             f"The kept head counts {newest} seals, the database only {number}: the end of the trail was cut off"
             f" from seal {number + 1} on."
         )
-    if number and not newest:
+    if number and kept is not None and not newest:
         problems.append(f"No head is kept outside the database although {number} events are sealed: it was removed.")
     return Report(number, unsealed, tuple(problems[:PROBLEMS_SHOWN]))
 

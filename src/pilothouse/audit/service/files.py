@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from pilothouse.audit.contract import as_line
 from pilothouse.audit.models import Event
 from pilothouse.audit.service.events import AuditFilter, events
 from pilothouse.base.access import Permission, Principal, require
@@ -55,7 +56,7 @@ def _csv(database: Database, actor: Principal, filters: AuditFilter) -> Iterator
 
 def _json_lines(database: Database, actor: Principal, filters: AuditFilter) -> Iterator[str]:
     for event in _every(database, actor, filters):
-        yield json.dumps(facts_of(event)) + "\n"
+        yield as_line(facts_of(event)) + "\n"
 
 
 def _every(database: Database, actor: Principal, filters: AuditFilter) -> Iterator[Event]:

@@ -1,44 +1,53 @@
-"""Heads as lines of a file that is only ever appended to."""
+"""Heads, and where wished events, as lines of files that are only ever appended to."""
 
 from __future__ import annotations
 
-import json
 import os
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 
-from pilothouse.audit.contract import Head
+from pilothouse.audit.contract import Head, Sealed, as_line, head_line, heads_in
+from pilothouse.settings.options import Audit
+
+#: Beside the server's log.
+HEAD_FILE = Path("logs") / "audit-head.log"
 
 
 class FileSink:
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    """``path`` holds heads, ``events`` events. Both may be moved away at any time; the next line begins a new file."""
 
-    def append(self, head: Head) -> None:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        line = json.dumps({"number": head.number, "mac": head.mac, "at": head.at.isoformat()})
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "a") as file:
-            file.write(f"{self._mend()}{line}\n")
-            file.flush()
-            os.fsync(file.fileno())
+    def __init__(self, path: Path, events: Path | None = None) -> None:
+        self._path, self._events = path, events
 
-    def _mend(self) -> str:
-        """What has to come before a line: a crash may have cut off the last one, and this one must not be lost with it."""
-        with self._path.open("rb") as file:
-            if file.seek(0, os.SEEK_END) == 0:
-                return ""
-            file.seek(-1, os.SEEK_END)
-            return "" if file.read(1) == b"\n" else "\n"
+    @classmethod
+    def from_settings(cls, home: Path, options: Audit) -> FileSink:
+        return cls(options.head_file or home / HEAD_FILE, options.event_file)
+
+    def append(self, head: Head, events: Sequence[Sealed] = ()) -> None:
+        if self._events is not None and events:
+            _append(self._events, [as_line(event.facts) for event in events])
+        _append(self._path, [head_line(head)])
 
     def heads(self) -> list[Head]:
         if not self._path.exists():
             return []
-        found = []
-        for line in self._path.read_text().splitlines():
-            try:
-                entry = json.loads(line)
-                found.append(Head(int(entry["number"]), str(entry["mac"]), datetime.fromisoformat(entry["at"])))
-            except (ValueError, KeyError):
-                continue  # a line cut off by a crash; the next head covers it
-        return found
+        return heads_in(self._path.read_text(errors="replace").splitlines())
+
+
+def _append(path: Path, lines: Sequence[str]) -> None:
+    """Lines that are on the disk when this returns."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "a") as file:
+        file.write(_mend(path) + "".join(f"{line}\n" for line in lines))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _mend(path: Path) -> str:
+    """What has to come before a line: a crash may have cut off the last one, and this one must not be lost with it."""
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return ""
+        file.seek(-1, os.SEEK_END)
+        return "" if file.read(1) == b"\n" else "\n"

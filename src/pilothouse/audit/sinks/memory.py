@@ -1,15 +1,24 @@
-"""Heads in memory, for tests."""
+"""Heads and events in memory, for tests."""
 
 from __future__ import annotations
 
-from pilothouse.audit.contract import Head
+from collections.abc import Sequence
+
+from pilothouse.audit.contract import Head, Sealed
 
 
 class MemorySink:
-    def __init__(self) -> None:
-        self._heads: list[Head] = []
+    """``is_away``: nothing can be kept now."""
 
-    def append(self, head: Head) -> None:
+    def __init__(self) -> None:
+        self.is_away = False
+        self._heads: list[Head] = []
+        self.events: list[Sealed] = []
+
+    def append(self, head: Head, events: Sequence[Sealed] = ()) -> None:
+        if self.is_away:
+            raise OSError("the sink is away")
+        self.events += events
         self._heads.append(head)
 
     def heads(self) -> list[Head]:

@@ -15,10 +15,9 @@ from datetime import timedelta
 from ipaddress import IPv6Address, ip_network
 
 from sqlalchemy import case, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from pilothouse.base import clock
-from pilothouse.db import Database, Row, Tx
+from pilothouse.db import Database, Tx, insert_into
 from pilothouse.identity.contract import Rules, TooManyFailures
 from pilothouse.identity.models import Failure, Login
 from pilothouse.identity.service.users import find_user
@@ -66,11 +65,6 @@ def forget_attempt(tx: Tx, attempt: Attempt) -> None:
     done = Failure.bucket.in_(own) | (Failure.until <= clock.now()) | (Failure.count == 0)
     unheld = select(Failure.bucket).where(done).with_for_update(skip_locked=True)
     tx.execute(delete(Failure).where(Failure.bucket.in_(unheld)).execution_options(synchronize_session=False))
-
-
-def insert_into(tx: Tx, row: type[Row]) -> postgresql.Insert | sqlite.Insert:
-    """An ``INSERT`` that can say what to do when the row is there already."""
-    return sqlite.insert(row) if tx.get_bind().dialect.name == "sqlite" else postgresql.insert(row)
 
 
 def _turn(tx: Tx, bucket: str, rules: Rules) -> timedelta:

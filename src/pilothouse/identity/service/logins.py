@@ -15,11 +15,11 @@ from pilothouse.base import clock
 from pilothouse.base.access import ANONYMOUS, Permission, Principal, ResourceRef, Role, require
 from pilothouse.base.errors import NotFound
 from pilothouse.base.ids import new_key, new_token
-from pilothouse.db import Database, Tx
+from pilothouse.db import Database, Tx, insert_into
 from pilothouse.identity.contract import AccountLocked, Rules, WrongPassword
 from pilothouse.identity.models import Group, KeyUse, Login, Membership, User
 from pilothouse.identity.service import passwords
-from pilothouse.identity.service.attempts import Attempt, forget_attempt, insert_into
+from pilothouse.identity.service.attempts import Attempt, forget_attempt
 from pilothouse.identity.service.users import find_user, resource_of_user
 
 
