@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from prometheus_client.metrics import MetricWrapperBase
 from pydantic import BaseModel
 
 import pilothouse
 from pilothouse.app.dashboard import dashboard
+from pilothouse.app.gauges import GAUGES
 from pilothouse.app.house import build
+from pilothouse.app.metrics import Metrics
 from pilothouse.app.serving import prepare_home
 from pilothouse.audit.contract import AUDITED, EVENTS
 from pilothouse.base.access import RULES, Permission
@@ -61,6 +64,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "permissions", permissions()
     yield "audit-events", audit_events()
     yield "cli", cli()
+    yield "metrics", metrics()
     for name, seam in seams():
         yield name, seam_page(name, seam)
 
@@ -169,6 +173,23 @@ def described(command: Any, path: str) -> list[str]:
         names = ", ".join(f"`{o}`" for o in [*parameter.opts, *parameter.secondary_opts])
         lines.append(f"- {names}: {getattr(parameter, 'help', None) or 'see above'}")
     return [*lines, ""]
+
+
+def metrics() -> str:
+    lines = ["# Metrics", "", "What `/metrics` tells Prometheus; see [how to monitor](../how-to/monitor.md).", ""]
+    lines += ["| metric | labels | meaning |", "| --- | --- | --- |"]
+    counted = [c for c in Metrics().registry._collector_to_names if isinstance(c, MetricWrapperBase)]
+    rows = [
+        (m._name + ("_total" if m._type == "counter" else ""), m._type, m._labelnames, m._documentation)
+        for m in counted
+    ]
+    rows += [(name, "gauge", labels, words) for name, (words, labels) in GAUGES.items()]
+    for name, kind, labels, words in sorted(rows):
+        shown = ", ".join(f"`{label}`" for label in labels) or "–"
+        lines.append(f"| `{name}` ({kind}) | {shown} | {words} |")
+    return "\n".join(
+        [*lines, "", "Beside these there are the usual `process_…` and `python_…` of the server's process.", ""]
+    )
 
 
 def seams() -> Iterator[tuple[str, Seam[Any]]]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tests.factories.installation import Installation, new_installation, remove, until
+from prometheus_client.parser import text_string_to_metric_families
+from tests.factories.installation import Installation, new_installation, project, remove, until
 
 from pilothouse.testing.postgres import PostgresServer
 
@@ -61,6 +63,40 @@ def test_a_server_that_is_well_says_so_to_anybody(ph: Installation) -> None:
     )
 
 
+def metrics(ph: Installation) -> dict[tuple[str, ...], float]:
+    """Name and values of the labels (in the order of their names) → value, as Prometheus' own parser reads them."""
+    token = (ph.home / "keys" / "metrics").read_text()
+    answer = httpx.get(f"{ph.url}/metrics", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    families = list(text_string_to_metric_families(answer.text))
+    assert all(re.fullmatch(r"(pilothouse|process|python)_[a-z_]+", family.name) for family in families)
+    return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
+
+
+def test_the_numbers_move_when_an_app_is_published_and_opened(ph: Installation, tmp_path: Path) -> None:
+    assert httpx.get(f"{ph.url}/metrics", timeout=30).status_code == 401
+    before = metrics(ph)
+    code = "from fastapi import FastAPI, Request\napp = FastAPI()\n\n@app.get('/')\ndef about(request: Request):\n    return request.headers['x-request-id']\n"
+    folder = project(tmp_path / "app", {"app.py": code, "requirements.txt": "fastapi\n"})
+    guid = ph.deploy("fastapi", folder, "--entrypoint", "app:app", "--title", "Watched").guid
+    for _ in range(3):
+        opened = ph.get(f"/content/{guid}/", headers={"X-Request-Id": "mine"})
+        assert opened.json() == opened.headers["x-request-id"] != "mine", "the app knows its request by our id"
+
+    def grown(*name: str) -> float:
+        return metrics(ph).get(name, 0) - before.get(name, 0)
+
+    until(lambda: grown("pilothouse_gateway_requests_total", "dashboard", "2xx", "app") >= 3)
+    assert grown("pilothouse_tasks_duration_seconds_count", "content.deploy", "done") >= 1
+    assert grown("pilothouse_gateway_door_duration_seconds_count", "app") >= 3
+    assert grown("pilothouse_gateway_request_duration_seconds_count", "app") >= 3
+    assert grown("pilothouse_db_transaction_duration_seconds_count") > 10
+    now = metrics(ph)
+    assert now["pilothouse_content_workers", "ready"] + now["pilothouse_content_workers", "frozen"] == 1
+    assert now["pilothouse_app_ready", "gateway"] == 1
+    assert now["pilothouse_db_size_bytes",] > 1_000_000
+
+
 def test_it_is_not_ready_while_the_database_is_away_and_is_again_when_it_comes_back(
     ph: Installation, server: PostgresServer
 ) -> None:
@@ -74,6 +110,7 @@ def test_it_is_not_ready_while_the_database_is_away_and_is_again_when_it_comes_b
         }
         assert said["parts"]["gateway"] == {"ready": True}
         assert httpx.get(f"{ph.url}/healthz", timeout=30).status_code == 200, "the process lives on"
+        assert metrics(ph)["pilothouse_app_ready", "database"] == 0
         _follow_one_request(ph)
     finally:
         server.start()
@@ -94,3 +131,26 @@ def _follow_one_request(ph: Installation) -> None:
     assert (ours["event"], ours["path"], ours["status"]) == ("a request failed", "/_/content", 503)
     (theirs,) = until(lambda: [line for line in written(ph, "access.log") if line["id"] == shown])
     assert (theirs["path"], theirs["status"]) == ("/_/content", 503)
+
+
+def test_no_secret_stands_in_any_log(ph: Installation) -> None:
+    """After sign-ins, a deploy, wrong keys and a lost database."""
+    assert ph.get("/__api__/v1/user", key="ph_wrong-key-of-somebody-123456789012345").status_code == 401
+    httpx.post(f"{ph.url}/__login__", data={"username": "admin", "password": "wrong-horse-91"}, timeout=30)
+    keys = ph.home / "keys"
+    secrets = {
+        "database": PASSWORD, "api key": ph.key, "bootstrap": ph.bootstrap, "password": "wrong-horse-91",
+        "wrong key": "ph_wrong-key-of-somebody-123456789012345",
+        "door": (keys / "door").read_text().strip(), "metrics": (keys / "metrics").read_text().strip(),
+        **{file.stem: json.loads(file.read_text())["key"] for file in keys.glob("*.json") if '"key":' in file.read_text()},
+    }  # fmt: skip
+    assert len(secrets) > 8
+    logs = [*(ph.home / "logs").iterdir(), ph.root / "serve.log", *(ph.home / "jobs").glob("*/log*")]
+    assert len(logs) > 4
+    found = [
+        (log.name, name)
+        for log in logs
+        for name, secret in secrets.items()
+        if secret in log.read_text(errors="replace")
+    ]
+    assert found == []

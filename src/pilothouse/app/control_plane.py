@@ -14,9 +14,12 @@ import structlog
 import uvicorn
 
 from pilothouse.app.dashboard import dashboard, origins
-from pilothouse.app.front import Front
+from pilothouse.app.front import App, Front
+from pilothouse.app.gauges import Sources
 from pilothouse.app.health import Readiness, database_look, gateway_look, healthz, readyz, schema_look, tasks_look
 from pilothouse.app.house import House, build
+from pilothouse.app.metrics import Metrics
+from pilothouse.app.scrape import guard_of, scrape
 from pilothouse.app.server import bootstrap_secret
 from pilothouse.asgi.request_ids import RequestIds
 from pilothouse.asgi.texts import chosen_language
@@ -46,6 +49,7 @@ from pilothouse.launcher.contract import Launcher
 from pilothouse.settings import Loaded
 from pilothouse.stages import sync
 from pilothouse.tasks import Queue, Recurring, Run
+from pilothouse.tasks.contract import Handler
 from pilothouse.tasks.retention import sweep as sweep_tasks
 from pilothouse.web import states
 
@@ -81,17 +85,21 @@ class ControlPlane:
         self.house = house
         run = house.loaded.home / "run"
         self.visitors = _visitors(house)
-        self.usage = UsageReader(house.database, house.access_log, self.visitors, since=partial(running_since, run))
+        self.metrics = Metrics()
+        self.metrics.database(house.database)
+        self.usage = UsageReader(
+            house.database,
+            house.access_log,
+            self.visitors,
+            since=partial(running_since, run),
+            heard=self.metrics.heard,
+        )
         self.recent = RecentGrants()
         self.reconciler = Reconciler(house.engines, self._activity)
         tasks = house.loaded.settings.tasks
         self.queue = Queue(
             house.database,
-            {
-                "content.deploy": deploy_task(house.engines),
-                "content.start_worker": start_task(house.engines),
-                SWEEP: self._sweep,
-            },
+            self._handlers(),
             limits={"builds": tasks.builds, "starts": tasks.starts, "system": 1},
             replica=f"{house.installation}@{socket.gethostname()}"[:40],
             recurring=[Recurring("sweep", SWEEP, timedelta(hours=1))],
@@ -109,6 +117,15 @@ class ControlPlane:
             threading.Thread(target=self._each, args=(30.0, house.resolver.flush_uses), daemon=True),
             threading.Thread(target=self._each, args=(GUARD_S, partial(_guard, house.launcher)), daemon=True),
         ]
+
+    def _handlers(self) -> dict[str, Handler]:
+        engines = self.house.engines
+        handlers: dict[str, Handler] = {
+            "content.deploy": deploy_task(engines),
+            "content.start_worker": start_task(engines),
+            SWEEP: self._sweep,
+        }
+        return {kind: self.metrics.task(kind, handler) for kind, handler in handlers.items()}
 
     def start(self) -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -166,12 +183,18 @@ class ControlPlane:
             stages=house.stages,
             resolver=house.resolver,
             xsrf_key=house.xsrf_key,
-            door=self._door(pages),
+            door=self.metrics.door(self._door(pages)),
             pages=pages,
             protocol=application(_wire(house)),
             dashboard=dashboard(house),
             open_to_all={"/healthz": healthz, "/readyz": readyz(self.readiness)},
+            metrics=self._scrape(),
         )
+
+    def _scrape(self) -> App:
+        house = self.house
+        sources = Sources(house.database, house.loaded.home, self.usage.open_sockets)
+        return scrape(self.metrics, self.readiness, sources, guard_of(house.loaded))
 
     def _readiness(self) -> Readiness:
         loaded = self.house.loaded

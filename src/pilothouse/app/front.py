@@ -34,11 +34,11 @@ class Front:
 
     def __init__(  # noqa: PLR0913 - what it leads to
         self, *, secret: str, stages: Stages, resolver: Resolver, xsrf_key: bytes, door: App, pages: App, protocol: App, dashboard: App,
-        open_to_all: Mapping[str, App],
+        open_to_all: Mapping[str, App], metrics: App,
     ) -> None:  # fmt: skip
         self._secret, self._stages, self._resolver, self._xsrf_key = secret.encode(), stages, resolver, xsrf_key
         self._door, self._pages, self._protocol, self._dashboard = door, pages, protocol, dashboard
-        self._open_to_all = open_to_all
+        self._open_to_all, self._metrics = open_to_all, metrics
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -56,6 +56,8 @@ class Front:
             await self._open_to_all[path](scope, receive, send)
         elif not is_ours:
             await _json(send, 421, {"code": 101, "error": "Requests come through the gateway only.", "payload": None})
+        elif path == "/metrics":
+            await self._metrics(scope, receive, send)
         elif path.startswith(h.PAGE_PREFIX):
             await self._pages(scope, receive, send)
         else:

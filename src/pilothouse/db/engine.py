@@ -22,6 +22,8 @@ from pilothouse.db.changes import note_changes, note_statement, publish_changes
 Tx = Session
 
 BUSY_TIMEOUT_S = 15
+#: Connections beyond the pool, for peaks; they are closed when they come back.
+OVERFLOW = 5
 log = structlog.get_logger(__name__)
 
 
@@ -43,6 +45,7 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url: URL = _driver(make_url(url))
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.connections_limit = (pool_size + OVERFLOW) * (2 if self.is_sqlite else 1)
         self.engine = self._engine(pool_size, immediate=True)
         self.read_engine = self._engine(pool_size, immediate=False) if self.is_sqlite else self.engine
         self._write = sessionmaker(self.engine, expire_on_commit=False)
@@ -79,7 +82,7 @@ class Database:
         self.read_engine.dispose()
 
     def _engine(self, pool_size: int, *, immediate: bool) -> Engine:
-        shared: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 5, "hide_parameters": True}  # for logs
+        shared: dict[str, Any] = {"pool_size": pool_size, "max_overflow": OVERFLOW, "hide_parameters": True}  # for logs
         if not self.is_sqlite:
             engine = create_engine(self.url, pool_pre_ping=True, connect_args={"connect_timeout": 5}, **shared)
             event.listen(engine, "connect", _prepare_postgres)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,8 @@ from pilothouse.stages import StageRef
 BROWSER_PATIENCE_S = 2.0
 SPARED = frozenset({"HEAD", "OPTIONS"})
 NEW = Visit("")
+#: In the scope afterwards: how many seconds of the answer were spent waiting for a worker.
+WAITED = "pilothouse.waited_s"
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
 
@@ -67,6 +70,7 @@ class _Asking:
     asked: Asked
     principal: Principal
     visit: Visit
+    waited_s: float = 0.0
 
     @property
     def host(self) -> str:
@@ -146,7 +150,9 @@ class Door:
             asking.principal = self._resolver.resolve(headers)
         except NotAuthenticated as error:
             return _json(401, 30, str(error))
-        return await self._decide(asking, receive)
+        answer = await self._decide(asking, receive)
+        scope[WAITED] = asking.waited_s
+        return answer
 
     async def _decide(self, asking: _Asking, receive: Any) -> Answer:
         owner, place = self._find(asking.asked)
@@ -216,12 +222,13 @@ class Door:
         if not isinstance(target, Asleep) or self._is_spared(asking):
             return target
         patience_s = BROWSER_PATIENCE_S if asking.asked.is_page_load else target.timeout_s + 5
-        left = asyncio.ensure_future(_disconnect(receive))
+        left, began = asyncio.ensure_future(_disconnect(receive)), time.monotonic()
         try:
             wanted = Wanted(owner, place, asking.asked, asking.principal, asking.visitor)
             await self._waking.wait(wanted, patience_s=patience_s, left=left)
         finally:
             left.cancel()
+            asking.waited_s = time.monotonic() - began
         return owner.target(place, asking.asked)
 
     def _is_spared(self, asking: _Asking) -> bool:

@@ -83,8 +83,12 @@ def running_since(run: Path) -> float | None:
 
 def door_secret(keys: Path) -> str:
     """The secret between Envoy and the control plane, made once and kept in ``keys/door`` (0600)."""
-    file = keys / "door"
-    keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return secret_file(keys / "door")
+
+
+def secret_file(file: Path) -> str:
+    """The secret in ``file`` (0600), made at first use."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not file.exists():
         _write(file, new_token())
     return file.read_text().strip()

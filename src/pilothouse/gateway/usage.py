@@ -48,12 +48,20 @@ class UsageReader:
 
     ``since`` tells when the oldest living Envoy was started: a socket that is older was lost with an Envoy that was killed,
     and nobody will ever log its end. ``visitors`` says what may be kept of a person; it is asked once, when a row is made.
+    ``heard`` gets every line of the log once, also those that are no use of anything.
     """
 
     def __init__(
-        self, database: Database, path: Path, visitors: Visitors, *, since: Callable[[], float | None] = lambda: None
+        self,
+        database: Database,
+        path: Path,
+        visitors: Visitors,
+        *,
+        since: Callable[[], float | None] = lambda: None,
+        heard: Callable[[dict[str, Any]], None] = lambda line: None,
     ) -> None:
         self._database, self._path, self._visitors, self._since = database, path, visitors, since
+        self._heard, self._fresh = heard, list[dict[str, Any]]()
         self._busy: dict[str, Busy] = {}
         self._lock = threading.Lock()
         self.garbage = 0
@@ -80,6 +88,11 @@ class UsageReader:
         )
         with self._database.read() as tx:
             return {str(key): at.timestamp() for key, at in tx.execute(last.group_by(UsageEvent.job_key)).all()}
+
+    def open_sockets(self) -> int:
+        """How many WebSockets are open to all jobs together."""
+        with self._lock:
+            return sum(len(busy.sockets) for busy in self._busy.values())
 
     def once(self) -> int:
         """Read what is new; returns how many lines. Raises `DatabaseDown`."""
@@ -116,10 +129,13 @@ class UsageReader:
         whole = data[: data.rfind(b"\n") + 1]
         if not whole and len(data) < CHUNK:
             return 0  # half a line at most: its end is still to come
+        self._fresh.clear()
         lines = list(self._parsed(whole)) if whole else self._skipped(file, name)
         with self._database.write() as tx:
             self._keep(tx, lines)
             tx.merge(LogOffset(name=name, offset=offset + len(whole or data)))
+        for line in self._fresh:
+            self._heard(line)
         return len(lines)
 
     def _skipped(self, file: Path, name: str) -> list[dict[str, Any]]:
@@ -146,6 +162,7 @@ class UsageReader:
                 self.garbage += 1
                 continue
             line = merged(line)
+            self._fresh.append(line)
             if not line.get("cid"):
                 continue  # a request that was no use of anything
             if not _is_whole(line):

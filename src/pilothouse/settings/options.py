@@ -270,6 +270,18 @@ class Logging(Section):
     """The least serious events that are written. `debug` also shows what the libraries have to say."""
 
 
+class Metrics(Section):
+    """Numbers for Prometheus, at `/metrics` on the dashboard's port."""
+
+    readers: Literal["token", "loopback", "off"] = "token"
+    """Who may read them: who sends the token as a bearer; everybody on this machine, which includes the code that people publish here and
+    whoever comes through a proxy here that is not in `gateway.trusted_proxies`; nobody."""
+    token: SecretStr | None = None
+    """The token. Default: the one in `keys/metrics` of the home, made at the first start. Also `token_file`."""
+    token_file: Path | None = None
+    """A file that holds `token`."""
+
+
 class ConnectApi(Section):
     """The publishing protocol."""
 
@@ -326,6 +338,7 @@ class Settings(Section):
     runtimes: Runtimes = Runtimes()
     gateway: Gateway = Gateway()
     logging: Logging = Logging()
+    metrics: Metrics = Metrics()
     connect_api: ConnectApi = ConnectApi()
     stages: list[StageOption] = [
         StageOption(key="dev", title="Development"),
