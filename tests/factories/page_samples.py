@@ -173,7 +173,11 @@ def samples() -> list[Sample]:
                 "view": settings(
                     featured=None,
                     typed=wrong(tags="a, " * 13),
-                    wrong=wrong(tags=TAG_WRONG, owner="Nobody is called that."),
+                    wrong=wrong(
+                        tags=TAG_WRONG,
+                        owner="Nobody is called that.",
+                        path="“static” is a word of our own. Choose another one.",
+                    ),
                 ),
             },
         ),

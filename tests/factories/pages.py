@@ -112,7 +112,15 @@ def settings(**changes: Any) -> content.SettingsTab:
     typed = wrong(
         title="Plant monitor", description="What the reactors of hall 3 do.", department="", tags="plant, live"
     )
-    made = content.SettingsTab(typed, "plant-monitor", wrong(), ["Quality"], ["plant", "live"], featured=False)
+    made = content.SettingsTab(
+        typed,
+        "plant-monitor",
+        wrong(),
+        ["Quality"],
+        ["plant", "live"],
+        public_url="https://data.veridia.example/prod",
+        featured=False,
+    )
     return replace(made, **changes)
 
 

@@ -147,6 +147,22 @@ def test_how_people_find_it_is_saved_and_taken_back(app: FastAPI, visitor: Visit
     assert "Kept" not in visitor.get("/_/content").text
 
 
+def test_it_gets_an_address_of_its_own_which_is_what_people_copy(app: FastAPI, visitor: Visitor) -> None:
+    item, other = publish(app, "amara.okoye", "Plant monitor"), publish(app, "amara.okoye", "Mixing explorer")
+    visitor.sign_in("amara.okoye")
+    base = f"/_/content/{item.guid}"
+    page = visitor.post(f"{base}/address", data={"path": "/plant/monitor/"}).text
+    assert 'value="plant/monitor"' in page and re.search(r'data-copy="[^"]+/plant/monitor/"', page)
+    taken = visitor.post(f"/_/content/{other.guid}/address", data={"path": "plant"})
+    assert taken.status_code == 422 and 'value="plant"' in taken.text and "/plant/monitor/" in taken.text
+    undo = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
+    page = visitor.post(f"{base}/address", data=undo).text
+    assert 'data-copy="' in page and f"/content/{item.guid}/" in page
+    assert visitor.post(f"{base}/address", data={"path": "static/x"}).status_code == 422
+    visitor.sign_in("clara.voss")
+    assert visitor.post(f"{base}/address", data={"path": "mine"}).status_code in (403, 404)
+
+
 def test_a_picture_is_chosen_shown_and_drawn_again(app: FastAPI, visitor: Visitor) -> None:
     item = publish(app, "amara.okoye", "Plant monitor", open_to="logged_in")
     visitor.sign_in("amara.okoye")

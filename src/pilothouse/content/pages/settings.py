@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 
-from pilothouse.asgi.rendering import to
+from pilothouse.asgi.rendering import server_url, to
 from pilothouse.base.access import Permission, may
 from pilothouse.content import service
-from pilothouse.content.contract import ContentInvalid
+from pilothouse.content.contract import ContentInvalid, VanityInvalid, VanityTaken
 from pilothouse.content.models import Content
 from pilothouse.content.pages.views import Done, SettingsTab
 from pilothouse.content.pages.visit import Visit, VisitOf
@@ -80,6 +80,28 @@ def hand_over(visit: VisitOf, owner: Text = "") -> Response:
         return _show(visit, typed={"owner": owner}, wrong=wrong, **changes)
 
     return visit.change(change, show_what_is_left)
+
+
+@router.post("/address")
+def address(visit: VisitOf, path: Text = "") -> Response:
+    """Give it a path of its own below the stage; an empty one takes it away."""
+    wrong: dict[str, str] = {}
+    typed = path.strip()
+
+    def change(tx: Tx, content: Content) -> Done:
+        before = _path(tx, content)
+        try:
+            if typed:
+                service.set_vanity(tx, visit.caller, content, path=typed)
+            else:
+                service.clear_vanity(tx, visit.caller, content)
+        except (VanityInvalid, VanityTaken) as error:
+            wrong["path"] = str(error)
+            raise
+        words = "It opens under its new address." if typed else "It opens under its first address only."
+        return Done(words, f"{visit.base}/address", {"path": before})
+
+    return visit.change(change, partial(_show, typed={"path": path}, wrong=wrong))
 
 
 @router.post("/feature")
@@ -157,6 +179,10 @@ def _fields(tx: Tx, content: Content) -> dict[str, str]:
     }
 
 
+def _path(tx: Tx, content: Content) -> str:
+    return service.vanity_paths(tx, [content]).get(content.id, "").strip("/")
+
+
 def _show(
     visit: Visit,
     *,
@@ -169,7 +195,8 @@ def _show(
 
     def shown(tx: Tx, content: Content) -> dict[str, Any]:
         is_wrong = bool(problem or wrong)
-        filled = defaultdict(str, _fields(tx, content) | (dict(typed or {}) if is_wrong else {}))
+        stands = _fields(tx, content) | {"path": _path(tx, content)}
+        filled = defaultdict(str, stands | (dict(typed or {}) if is_wrong else {}))
         found = service.choices(tx, visit.caller, visit.stage)
         tab = SettingsTab(
             typed=filled,
@@ -177,6 +204,7 @@ def _show(
             wrong=defaultdict(str, wrong or {}),
             departments=found.departments,
             known_tags=found.tags,
+            public_url=server_url(visit.request),
             may_share=may(visit.caller, Permission.CONTENT_SHARE, service.resource_of(tx, content)),
             featured=content.featured if may(visit.caller, Permission.CONTENT_FEATURE) else None,
         )

@@ -252,6 +252,6 @@ class SettingsTab:
     wrong: Mapping[str, str]
     departments: Sequence[str] = ()
     known_tags: Sequence[str] = ()
-    owners: Sequence[str] = ()
+    public_url: str = ""
     may_share: bool = True
     featured: bool | None = None

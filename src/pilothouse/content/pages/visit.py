@@ -96,7 +96,8 @@ class Visit:
             card=card,
             stage=self.stage.title,
             ask=f"mailto:{quote(mail)}?subject={quote(card.title)}" if mail else "",
-            address=f"{server_url(self.request)}/content/{content.guid}/",
+            address=server_url(self.request)
+            + service.vanity_paths(tx, [content]).get(content.id, f"/content/{content.guid}/"),
             frame_address=self._frame_address(content) if content.bundle_id else "",
             tabs=[
                 Tab(key, name, f"{self.base}{path}")
