@@ -18,7 +18,7 @@ from pilothouse.db.schema import check
 from pilothouse.gateway.envoy.binary import find
 from pilothouse.launcher import launchers
 from pilothouse.runtimes.discover import discover
-from pilothouse.settings import Loaded
+from pilothouse.settings import Loaded, weak_points
 
 LOW_DISK = 2 * 1024**3
 #: What happens in a second or two is not late.
@@ -129,21 +129,6 @@ def _audit(loaded: Loaded) -> Iterator[Finding]:
 
 def _settings(loaded: Loaded) -> Iterator[Finding]:
     bootstrap_secret(loaded)
-    server = loaded.settings.server
-    if server.single_origin:
-        yield Finding(
-            "weak", "origins", "server.single_origin is on: published code can act as the person who opens it."
-        )
-    if not loaded.public_url.startswith("https:") and server.host not in ("127.0.0.1", "localhost", "::1"):
-        yield Finding(
-            "weak",
-            "origins",
-            "People reach this server without TLS. Put it behind a TLS proxy and set server.public_url.",
-        )
-    if loaded.public_url.startswith("https:") and not loaded.settings.gateway.trusted_proxies:
-        yield Finding(
-            "weak",
-            "origins",
-            "All visitors count as one address. Name the TLS proxy in gateway.trusted_proxies.",
-        )
+    for sentence in weak_points(loaded):
+        yield Finding("weak", "settings", sentence)
     yield Finding("good", "settings", f"valid; read from {loaded.file or 'defaults'}")

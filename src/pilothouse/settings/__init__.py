@@ -6,5 +6,16 @@ database. An unknown key is an error that proposes the nearest known one; any se
 
 from pilothouse.settings.layers import Loaded, SettingsInvalid, flat, load
 from pilothouse.settings.options import LoadGroup, Logging, Settings, StageOption
+from pilothouse.settings.weak import weak_points
 
-__all__ = ["LoadGroup", "Loaded", "Logging", "Settings", "SettingsInvalid", "StageOption", "flat", "load"]
+__all__ = [
+    "LoadGroup",
+    "Loaded",
+    "Logging",
+    "Settings",
+    "SettingsInvalid",
+    "StageOption",
+    "flat",
+    "load",
+    "weak_points",
+]

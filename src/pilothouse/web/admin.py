@@ -12,7 +12,7 @@ from pilothouse import __version__
 from pilothouse.asgi.context import SignedIn
 from pilothouse.asgi.rendering import page
 from pilothouse.base.access import Permission, require
-from pilothouse.settings import Loaded, Settings
+from pilothouse.settings import Loaded, Settings, weak_points
 from pilothouse.web.views import OptionLine, OptionSection, OverviewView, SettingsView
 
 router = APIRouter(prefix="/_/admin")
@@ -24,11 +24,7 @@ def overview(request: Request, caller: SignedIn) -> Response:
     require(caller, Permission.SETTINGS_READ)
     loaded, launcher = request.app.state.loaded, request.app.state.launcher
     found = launcher.capabilities()
-    weak = [*found.weak]
-    if loaded.settings.server.single_origin:
-        weak.append(
-            "Content shares the dashboard's origin: published code can act as whoever opens it. Unset server.single_origin."
-        )
+    weak = [*found.weak, *weak_points(loaded)]
     facts = [
         ("Version", __version__),
         ("Address", loaded.public_url),
@@ -37,6 +33,7 @@ def overview(request: Request, caller: SignedIn) -> Response:
         ("Limits of jobs", found.limits),
         ("Freezing of jobs", found.freezer),
         ("Isolation of jobs", found.isolation),
+        ("Trusted proxies", ", ".join(loaded.settings.gateway.trusted_proxies) or "none"),
         *(("Launcher", fact) for fact in found.facts),
     ]
     return page(request, "web/overview.html", view=OverviewView(weak, facts))

@@ -32,4 +32,6 @@ def test_settings_are_shown_with_their_origin_and_never_a_secret(visitor: Visito
 
 def test_the_overview_names_what_is_weak(visitor: Visitor) -> None:
     visitor.sign_in("jonas.brandt")
-    assert "Apps can reach each other" in visitor.get("/_/admin").text
+    shown = visitor.get("/_/admin").text
+    assert "Apps can reach each other" in shown, "what the launcher says"
+    assert "Apps share one origin" in shown, "what the settings say"
