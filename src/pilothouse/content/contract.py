@@ -153,12 +153,16 @@ class Project:
 
 @dataclass(frozen=True)
 class Launch:
-    """Where a worker will find things inside its job. ``python`` is the library's interpreter, ``starter`` our start script."""
+    """Where a worker will find things inside its job. ``python`` is the library's interpreter, ``starter`` our start script.
+
+    ``secret`` is known to this content's workers alone, and the same to all of them: what one signs, another may check.
+    """
 
     project: Project
     app: str
     python: str
     starter: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -58,4 +58,6 @@ class ContentKindSuite:
         assert "pilothouse.content" not in " ".join(command.argv)
 
     def launch(self, root: Path, kind: ContentKind) -> Launch:
-        return Launch(self.project(root, kind, self.files, self.manifest), "/app", "/library/bin/python", "/start.py")
+        return Launch(
+            self.project(root, kind, self.files, self.manifest), "/app", "/library/bin/python", "/start.py", "secret"
+        )

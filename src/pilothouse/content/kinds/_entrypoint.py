@@ -7,20 +7,20 @@ import re
 from pilothouse.content.contract import EntrypointMissing, Project
 
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
-DEFAULT_OBJECT = "app"
+#: The names that are tried if none was given, in the order that the publishing client promises.
+DEFAULT_OBJECTS = "app,application,create_app,make_app"
 
 
-def entrypoint(project: Project) -> tuple[str, str]:
-    """Module and object. Raises `EntrypointMissing` if it can't be in the bundle."""
+def entrypoint(project: Project, *, defaults: str = DEFAULT_OBJECTS) -> tuple[str, str]:
+    """Module and object, ``defaults`` if none was named. Raises `EntrypointMissing` if it can't be in the bundle."""
     given = project.manifest.entrypoint.strip() or "app"
     module, _, found = given.partition(":")
     module = module.removesuffix(".py").replace("/", ".")
-    name = found or DEFAULT_OBJECT
-    if not WORD.fullmatch(module) or not WORD.fullmatch(name):
+    if not WORD.fullmatch(module) or (found and not WORD.fullmatch(found)):
         raise EntrypointMissing(
             f"The entry point “{given[:80]}” can't be read. Write it as module:object, for example app:app."
         )
-    return module, name
+    return module, found or defaults
 
 
 def require_module(project: Project, module: str) -> None:

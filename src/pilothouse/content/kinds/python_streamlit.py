@@ -9,11 +9,11 @@ from pilothouse.content.kinds._script import script
 
 #: All its URLs are relative to the page, so one worker serves several mounts. Its own checks of origins and of forged
 #: uploads stay on: the gateway leaves ``Host`` as it was.
-OPTIONS = {
-    "server.headless": "true",
-    "server.fileWatcherType": "none",
-    "server.runOnSave": "false",
-    "browser.gatherUsageStats": "false",
+SETTINGS = {
+    "STREAMLIT_SERVER_HEADLESS": "true",
+    "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none",
+    "STREAMLIT_SERVER_RUN_ON_SAVE": "false",
+    "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
 }
 
 
@@ -33,7 +33,5 @@ class PythonStreamlit:
         script(project)
 
     def command(self, launch: Launch) -> Command:
-        options = [word for name, value in OPTIONS.items() for word in (f"--{name}", value)]
-        address = ("--server.address", "{host}", "--server.port", "{port}")
         file = f"{launch.app}/{script(launch.project)}"
-        return Command((launch.python, "-m", "streamlit", "run", *address, *options, file))
+        return Command((launch.python, launch.starter, "streamlit", file, "{host}", "{port}"), SETTINGS)

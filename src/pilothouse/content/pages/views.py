@@ -29,6 +29,10 @@ KINDS: Mapping[str, KindShown] = MappingProxyType(
         "python-shiny": KindShown("Shiny app", "chart-dots", 1, "shiny"),
         "nodejs": KindShown("Node.js app", "server", 0, "nodejs"),
         "python-streamlit": KindShown("Streamlit app", "chart-line", 1, "streamlit"),
+        "python-dash": KindShown("Dash app", "chart-bar", 1, "dash"),
+        "python-bokeh": KindShown("Bokeh app", "activity", 1, "bokeh"),
+        "python-panel": KindShown("Panel app", "gauge", 1, "panel"),
+        "python-gradio": KindShown("Gradio app", "adjustments", 1, "gradio"),
         "static": KindShown("Document", "file-text", 3, "html"),
     }
 )

@@ -138,7 +138,9 @@ def _spec(engines: ContentEngines, tx: Tx, job: Job, content: Content, bundle: B
         raise StartFailed("Its packages are not on this server any more. Deploy the bundle again to restore them.")
     if library is not None:
         mounts += [Mount(*pair) for pair in library.mounts]
-    command = kind.command(Launch(Project(root, manifest), APP, str(library.interpreter) if library else "", START))
+    interpreter = str(library.interpreter) if library else ""
+    secret = derived_token(engines.jobs_key, f"content {content.guid}")
+    command = kind.command(Launch(Project(root, manifest), APP, interpreter, START, secret))
     uid = engines.uid_of(content.id)
     return JobSpec(
         id=job.key,

@@ -1,0 +1,61 @@
+"""The start script by itself: what it says about the commonest mistakes, and what apps are told about their mount."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pilothouse.content.kinds import _start as starter
+
+BROKEN = {
+    "a module that is not there": ("import not_there\n", "the module not_there is not installed"),
+    "part of one": ("from not_there.deep import x\n", "the module not_there is not installed"),
+    "a syntax error": ("x = (\n", "line 1"),
+}
+
+
+def started(interface: str, what: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-S", starter.__file__, interface, what, "127.0.0.1", "1"]
+    return subprocess.run(command, cwd=folder, text=True, capture_output=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("case", BROKEN)
+@pytest.mark.parametrize("interface", ["asgi", "streamlit"])
+def test_what_would_fail_for_every_visitor_ends_the_start_with_a_sentence(
+    tmp_path: Path, interface: str, case: str
+) -> None:
+    text, sentence = BROKEN[case]
+    (tmp_path / "app.py").write_text(text)
+    done = started(interface, "app:app" if interface == "asgi" else str(tmp_path / "app.py"), tmp_path)
+    assert done.returncode == 3
+    assert sentence in done.stderr.splitlines()[-1]
+
+
+def test_a_script_finds_its_neighbours_and_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "near.py").write_text("")
+    (tmp_path / "app.py").write_text(
+        "import near, json, os.path\nfrom . import self\ntry:\n import not_there\nexcept ImportError: pass\n1 / 0\n"
+    )
+    starter.check_script(str(tmp_path / "app.py"))
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "expected"),
+    [
+        ("application = 5\n", "mod_a:app,application", 5),
+        ("def make_app(): return 7\n", "mod_b:app,make_app", 7),
+        ("def make_app(): return 7\n", "mod_c:make_app", None),
+    ],
+)
+def test_names_are_tried_in_order_and_factories_called_only_if_none_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, what: str, expected: object
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / f"{what[:5]}.py").write_text(text)
+    found = starter.load(what)
+    assert callable(found) if expected is None else found == expected
