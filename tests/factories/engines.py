@@ -17,7 +17,7 @@ from pilothouse.db import Database, Watch
 from pilothouse.db.secrets import load_secrets
 from pilothouse.identity.models import User
 from pilothouse.launcher.backends.memory import MemoryLauncher
-from pilothouse.launcher.contract import JobSpec, JobStatus
+from pilothouse.launcher.contract import JobSpec, JobStatus, MachineMemory
 from pilothouse.runtimes.contract import Lock, Runtime
 from pilothouse.runtimes.restorers.memory import MemoryRestorer
 from pilothouse.settings import Settings
@@ -32,6 +32,7 @@ ENDS = (
 )
 SLEEPS = "import time; time.sleep(600)"
 MANIFEST = {"version": 1, "metadata": {"appmode": "python-fastapi", "entrypoint": "app:app"}}
+GB = 1024**3
 PYTHON = Runtime("python", "3.11.0", Path(sys.executable), "build")
 
 
@@ -41,6 +42,7 @@ class StandIn(MemoryLauncher):
     def __init__(self, script: str = LISTENS) -> None:
         super().__init__()
         self.script, self.specs, self.before = script, list[JobSpec](), lambda: None
+        self.machine, self.swapped = MachineMemory(10 * GB, 10 * GB, 0), list[str]()
 
     def submit(self, spec: JobSpec) -> JobStatus:
         self.before()
@@ -50,6 +52,13 @@ class StandIn(MemoryLauncher):
         if is_new:
             self.specs.append(spec)
         return status
+
+    def memory(self) -> MachineMemory:
+        return self.machine
+
+    def reclaim(self, job_id: str) -> int:
+        self.swapped.append(job_id)
+        return 50_000_000
 
 
 def engines_over(
@@ -67,7 +76,7 @@ def engines_over(
         runtimes=lambda: [PYTHON], matching="nearest", public_url=lambda stage: "http://localhost:3939",
         rules=rules or WorkerRules(Settings(), stages), uid_of=never, unpack_limits=UnpackLimits(100, 10_000_000),
         builds=folder / "builds", build_timeout=timedelta(minutes=1), build_size_limit=100 * 1024 * 1024,
-        drain_timeout=timedelta(seconds=5),
+        drain_timeout=timedelta(minutes=1),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from sqlalchemy import select
 from tests.factories.engines import StandIn, add_app, engines_over, rules_with
 
 from pilothouse.base import clock
-from pilothouse.content.models import Content, Worker, WorkerState
+from pilothouse.base.ids import new_guid, new_key
+from pilothouse.content.models import Bundle, Content, Worker, WorkerState
 from pilothouse.content.service.scaling import Activity
 from pilothouse.content.service.workers import LIVE, START, wanted_worker
 from pilothouse.content.tasks import ContentEngines, Reconciler
@@ -39,8 +40,11 @@ class Floor:
     activity: dict[str, Activity] = field(default_factory=dict)
     on_look: Callable[[str], None] = lambda key: None
 
+    def __post_init__(self) -> None:
+        self.reconciler = Reconciler(self.engines, self._seen)
+
     def look(self) -> None:
-        Reconciler(self.engines, self._seen).once()
+        self.reconciler.once()
 
     def _seen(self, key: str) -> Activity:
         self.on_look(key)
@@ -121,6 +125,34 @@ class Floor:
         keys = [self.key_of(worker) for worker in self.workers()]
         self.activity = {key: Activity(open_sockets=load) for key, load in zip(keys, loads, strict=True)}
 
+    def another(self) -> int:
+        """A bundle of another content, with a worker that is up; returns the worker's id."""
+        with self.engines.database.write() as tx:
+            content = Content(
+                guid=new_guid(), lineage_id="", stage_id=1, owner_id=1, name=new_key(8), app_mode="python-fastapi"
+            )
+            tx.add(content)
+            tx.flush()
+            first = tx.get(Bundle, self.bundle_id)
+            assert first is not None
+            bundle = Bundle(
+                content_id=content.id, digest=first.digest, size_bytes=1, archive_md5="", archive_sha1="",
+                manifest=first.manifest, library_key=first.library_key,
+            )  # fmt: skip
+            tx.add(bundle)
+            tx.flush()
+            content.bundle_id = bundle.id
+        self.engines.folder(content, bundle).mkdir(parents=True)
+        worker_id = wanted_worker(self.engines.database, content.id, bundle.id)
+        assert self.start_all() == [None]
+        return worker_id
+
+    def state_of(self, worker_id: int) -> str:
+        with self.engines.database.read() as tx:
+            found = tx.get(Worker, worker_id)
+        assert found is not None
+        return found.state
+
     def kill(self, worker: Worker) -> None:
         key = self.key_of(worker)
         os.kill(self.launcher.status(key).pid or 0, signal.SIGKILL)
@@ -139,10 +171,11 @@ class Floor:
 
 
 @contextmanager
-def shop_floor(database: Database, folder: Path, **content: Any) -> Iterator[Floor]:
+def shop_floor(database: Database, folder: Path, *, frozen_limit: int = 50, **content: Any) -> Iterator[Floor]:
     """An app whose bundle is active and that nobody has woken; ``content`` are options of ``[content]``."""
     launcher = StandIn()
     engines = engines_over(database, folder / "engines", launcher, rules_with(database, **content))
+    engines = replace(engines, frozen_limit=frozen_limit)
     content_id, bundle_id = add_app(engines)
     floor = Floor(engines, launcher, content_id, bundle_id)
     floor.set(bundle_id=bundle_id, app_mode="python-fastapi")

@@ -136,6 +136,7 @@ def _engines(loaded: Loaded, database: Database, secrets: Secrets, stages: Stage
         build_size_limit=settings.runtimes.build_size_limit,
         builds_allowed=settings.runtimes.builds,
         frozen_limit=content.frozen_limit,
+        memory_reserve=content.memory_reserve,
     )
 
 

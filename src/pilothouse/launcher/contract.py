@@ -223,3 +223,25 @@ class SeesConnections(Protocol):
     def connections(self, job_id: str) -> int:
         """TCP connections that are open to the job's address at this moment; 0 for one without. Raises `JobUnknown`."""
         ...
+
+
+@dataclass(frozen=True)
+class MachineMemory:
+    """Memory of the machine that runs the jobs, in bytes; ``available`` is what can be taken without swapping."""
+
+    total: int
+    available: int
+    swap_free: int
+
+
+@runtime_checkable
+class LooksAfterMemory(Protocol):
+    """An ability beyond the contract: a launcher whose jobs share one machine's memory."""
+
+    def memory(self) -> MachineMemory:
+        """As it is now."""
+        ...
+
+    def reclaim(self, job_id: str) -> int:
+        """Move a frozen job's memory to swap; returns how many bytes became free. It works on as soon as it is thawed. Raises `JobUnknown`."""
+        ...

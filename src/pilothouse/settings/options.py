@@ -208,6 +208,9 @@ class Content(Section):
     """What happens to an idle worker."""
     frozen_limit: int = Field(50, ge=0)
     """Most frozen workers kept on one server; the longest frozen is stopped first."""
+    memory_reserve: int | None = Field(None, ge=0)
+    """Memory in bytes that shall stay available on the machine. Below it frozen workers are moved to swap, the longest frozen first,
+    and then stopped, and no worker is added to others. Default: a tenth of the machine's memory."""
     drain_timeout: Duration = timedelta(minutes=5)
     """An old worker with open connections is stopped after this long."""
     bundles_kept: int = Field(20, ge=2)

@@ -17,7 +17,7 @@ import pytest
 
 from pilothouse.base.ids import new_key
 from pilothouse.launcher.backends.local import LocalLauncher, LocalOptions, packetfilter
-from pilothouse.launcher.contract import FINAL, JobState, LauncherDown
+from pilothouse.launcher.contract import FINAL, JobState, LauncherDown, Resources, Signal
 from pilothouse.testing.launcher import LauncherSuite, answer, until, wait_for
 
 ROOT = Path(__file__).parents[3]
@@ -122,6 +122,25 @@ def commands() -> list[str]:
     return found
 
 
+@pytest.fixture
+def swap(tmp_path: Path) -> Iterator[None]:
+    """Some swap on this machine, for the moment."""
+    file = tmp_path / "swap"
+    if len(Path("/proc/swaps").read_text().splitlines()) > 1:
+        yield
+        return
+    if os.geteuid() != 0 or shutil.which("mkswap") is None:
+        pytest.skip("NOT EXERCISED: moving memory to swap (needs root and mkswap)")
+    with file.open("wb") as stream:
+        stream.write(bytes(1 << 20) * 150)
+    file.chmod(0o600)
+    subprocess.run(["mkswap", "-q", file], check=True)
+    if subprocess.run(["swapon", file], capture_output=True, check=False).returncode != 0:
+        pytest.skip("NOT EXERCISED: moving memory to swap (this machine allows no swap)")
+    yield
+    subprocess.run(["swapoff", file], check=True)
+
+
 class TestLocal(Local):
     identity = {"uid": 200_123} if os.geteuid() == 0 else {}
 
@@ -129,6 +148,25 @@ class TestLocal(Local):
         if shutil.which("bwrap") is None:
             pytest.skip("NOT EXERCISED: the sandbox (no bubblewrap)")
         assert launcher.capabilities().isolation == "bubblewrap"
+
+    def test_a_frozen_job_makes_room_in_memory_and_works_on(self, launcher: LocalLauncher, swap: None) -> None:
+        if launcher.capabilities().limits not in ("v1", "v2"):
+            pytest.skip("NOT EXERCISED: moving memory to swap (no control groups here)")
+        code = "import time; kept = bytearray(b'x' * 60_000_000); print(len(kept)); time.sleep(1); print(sum(kept[::4096]))"
+        spec = self.spec(code, resources=Resources(memory_limit=200 << 20))
+        launcher.submit(spec)
+        until(lambda: list(launcher.logs(spec.id)))
+        assert launcher.reclaim(spec.id) == 0, "it runs"
+        launcher.signal(spec.id, Signal.FREEZE)
+        assert launcher.memory().swap_free > 0
+        assert launcher.reclaim(spec.id) > 50_000_000
+        launcher.signal(spec.id, Signal.THAW)
+        status = wait_for(launcher, spec.id, FINAL)
+        assert (status.exit_code, status.out_of_memory) == (0, False)
+        assert [line.text for _, line in launcher.logs(spec.id)] == [
+            "60000000",
+            str(120 * len(range(0, 60_000_000, 4096))),
+        ]
 
 
 class TestLocalWithoutSandbox(Local):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -85,13 +84,15 @@ def test_a_frozen_worker_with_an_open_socket_goes_on(floor: Floor, told_by: str)
     assert (floor.worker.state, floor.job) == (WorkerState.READY, JobState.RUNNING)
 
 
-def test_a_frozen_worker_with_an_open_socket_is_not_evicted(floor: Floor) -> None:
-    floor.rest()
-    floor.look()
-    floor.engines = replace(floor.engines, frozen_limit=0)
-    floor.activity[floor.key] = Activity(open_sockets=1)
-    floor.look()
-    assert floor.worker.state == WorkerState.READY
+def test_a_frozen_worker_with_an_open_socket_is_not_evicted(database: Database, tmp_path: Path) -> None:
+    with shop_floor(database, tmp_path, frozen_limit=0) as floor:
+        floor.wake()
+        floor.start_all()
+        floor.rest()
+        floor.look()
+        floor.activity[floor.key] = Activity(open_sockets=1)
+        floor.look()
+        assert floor.worker.state == WorkerState.READY
 
 
 def test_a_freezing_that_was_cut_off_is_completed(floor: Floor) -> None:
@@ -141,7 +142,7 @@ def test_draining_waits_for_whoever_is_there_until_its_limit(floor: Floor, use: 
 
     limit = floor.engines.drain_timeout.total_seconds()
     floor.activity[floor.key] = use
-    drain(limit - 1)
+    drain(limit - 30)
     floor.look()
     assert floor.job is JobState.RUNNING
     drain(limit + 1)

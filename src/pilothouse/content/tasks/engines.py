@@ -57,6 +57,7 @@ class ContentEngines:
     build_size_limit: int
     builds_allowed: bool = True
     frozen_limit: int = 50
+    memory_reserve: int | None = None
 
     def folder(self, content: Content, bundle: Bundle) -> Path:
         """Where this bundle is unpacked: ``apps/{stage}/{guid}/{bundle id}``."""

@@ -18,6 +18,7 @@ from pilothouse.content.models import Content, Worker, WorkerState
 from pilothouse.content.service.scaling import Activity
 from pilothouse.content.service.workers import LIVE, QUEUE, SOUND, START, held, move
 from pilothouse.content.tasks.engines import ContentEngines
+from pilothouse.content.tasks.pressure import Pressure
 from pilothouse.content.tasks.rouse import thaw
 from pilothouse.content.tasks.scale import Crew, Running, crews
 from pilothouse.content.tasks.start import note_status, status_of
@@ -31,6 +32,8 @@ log = structlog.get_logger(__name__)
 ROUND_S = 1.0
 QUIET = timedelta(seconds=5)
 UNATTENDED = timedelta(seconds=30)
+TOO_MANY = "Too many workers were frozen; the longest frozen went first."
+SHORT = "The machine was short of memory; the longest frozen went first."
 GONE = JobStatus("", JobState.LOST, reason="The launcher does not know it any more.")
 
 
@@ -38,7 +41,7 @@ class Reconciler:
     """A thread that looks once a second. ``activity`` tells how a job is used, by its key."""
 
     def __init__(self, engines: ContentEngines, activity: Callable[[str], Activity]) -> None:
-        self._engines, self._activity = engines, activity
+        self._engines, self._activity, self._pressure = engines, activity, Pressure(engines)
         self._stopping, self._thread = (
             threading.Event(),
             threading.Thread(target=self._loop, name="reconcile", daemon=True),
@@ -86,13 +89,14 @@ class Reconciler:
             rows = tx.execute(alive.where(Worker.state.in_((*LIVE, WorkerState.DRAINING.value)))).all()
         running = [(worker, job, content) for worker, job, content in rows]
         crew = crews(self._engines, running, self._activity)
-        evicted = self._too_many_frozen(running)
+        evicted = self._evicted(running)
         for worker, job, content in sorted(running, key=lambda row: row[0].slot, reverse=True):
             with self._said(worker=worker.id):
-                self._look(worker, job, content, crew.get(worker.bundle_id), evict=worker.id in evicted)
+                self._look(worker, job, content, crew.get(worker.bundle_id), evict=evicted.get(worker.id, ""))
+        is_short = self._pressure.is_short
         for one in crew.values():
             with self._said(content=one.content.id):
-                one.grow()
+                one.grow(is_short=is_short)
 
     @contextmanager
     def _said(self, **of: int) -> Iterator[None]:
@@ -102,12 +106,15 @@ class Reconciler:
         except PilothouseError as error:
             log.warning("a worker could not be reconciled", **of, error=str(error))
 
-    def _too_many_frozen(self, running: Sequence[Running]) -> set[int]:
-        frozen = [worker for worker, _, _ in running if worker.state == WorkerState.FROZEN]
-        frozen.sort(key=lambda worker: worker.frozen_at or worker.created_at)
-        return {worker.id for worker in frozen[: max(0, len(frozen) - self._engines.frozen_limit)]}
+    def _evicted(self, running: Sequence[Running]) -> dict[int, str]:
+        """Ids of frozen workers that must go, each with the reason; the longest frozen first."""
+        frozen = [(worker, job) for worker, job, _ in running if worker.state == WorkerState.FROZEN and job is not None]
+        frozen.sort(key=lambda row: row[0].frozen_at or row[0].created_at)
+        gone = {worker.id: TOO_MANY for worker, _ in frozen[: max(0, len(frozen) - self._engines.frozen_limit)]}
+        short = self._pressure.make_room(frozen[len(gone) :])
+        return gone | ({short.id: SHORT} if short else {})
 
-    def _look(self, worker: Worker, job: Job | None, content: Content, crew: Crew | None, *, evict: bool) -> None:
+    def _look(self, worker: Worker, job: Job | None, content: Content, crew: Crew | None, *, evict: str) -> None:
         if worker.state == WorkerState.STARTING and clock.now() - worker.created_at > UNATTENDED:
             self._start_again(worker)
         if job is None:
@@ -121,9 +128,7 @@ class Reconciler:
             return
         self._note_change(job, status)
         if evict and not self._is_used(job, self._activity(job.key)):
-            self._set(
-                worker, WorkerState.DRAINING, reason="Too many workers were frozen; the longest frozen went first."
-            )
+            self._set(worker, WorkerState.DRAINING, reason=evict)
         else:
             self._tend(worker, job, content, crew, is_frozen=status.state is JobState.FROZEN)
 

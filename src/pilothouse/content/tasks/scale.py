@@ -42,16 +42,19 @@ class Crew:
     def may_rest(self) -> bool:
         return self.awake > (0 if self.content.locked else self.terms.min_processes)
 
-    def grow(self) -> None:
-        """Thaw what is frozen, then start new ones, until as many are awake as are wanted."""
+    def grow(self, *, is_short: bool) -> None:
+        """Thaw what is frozen, then start new ones, until as many are awake as are wanted; for as long as memory is short,
+        no more than content always wants.
+        """
         bundle_id = self.content.bundle_id
         if self.awake >= self.wanted or bundle_id is None:
             return
         frozen = [(w, job) for w, job in self.live if w.state == WorkerState.FROZEN and job is not None]
         for worker, job in frozen[: self.wanted - self.awake]:
             thaw(self._engines, worker.id, job.key)
-        if len(self.live) < self.wanted:
-            more_workers(self._engines.database, self.content, bundle_id, self.wanted)
+        most = min(self.wanted, self.terms.min_processes) if is_short else self.wanted
+        if len(self.live) < most:
+            more_workers(self._engines.database, self.content, bundle_id, most)
 
 
 def crews(engines: ContentEngines, running: Sequence[Running], activity: Callable[[str], Activity]) -> dict[int, Crew]:

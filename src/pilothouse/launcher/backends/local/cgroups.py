@@ -62,6 +62,20 @@ class Hierarchies:
         cpu = _number(v1["cpuacct"] / "cpuacct.usage") / 1e9 if "cpuacct" in v1 else 0.0
         return Usage(cpu, _number(v1["memory"] / "memory.usage_in_bytes"), _number(v1["pids"] / "pids.current"))
 
+    def reclaim(self, job_id: str) -> None:
+        """Move the job's memory to swap, as far as the kernel can; it may answer EAGAIN when that was not all."""
+        if self.limits == "v2" and self.v2:
+            group = self.v2 / job_id
+            _write(group / "memory.swap.max", "max")
+            _write(group / "memory.reclaim", str(_number(group / "memory.current")))
+        elif self.limits == "v1":
+            _write(dict(self.v1)["memory"] / job_id / "memory.force_empty", "0")
+
+    def end_swapping(self, job_id: str) -> None:
+        """A job that works again has its memory limit without swap beside it; what lies in swap comes back as it is needed."""
+        if self.limits == "v2" and self.v2:
+            _write(self.v2 / job_id / "memory.swap.max", "0")
+
     def remove(self, job_id: str) -> None:
         """Remove what a killed shim left behind, where it is empty."""
         for group in self.groups(job_id, Resources()):
@@ -169,6 +183,11 @@ def _read(path: Path) -> str:
         return path.read_text()
     except OSError:
         return ""
+
+
+def _write(path: Path, text: str) -> None:
+    with contextlib.suppress(OSError):
+        path.write_text(text)
 
 
 def _number(path: Path) -> int:

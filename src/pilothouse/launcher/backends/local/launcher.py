@@ -21,7 +21,7 @@ from pilothouse.base.ids import new_key
 from pilothouse.launcher.backends.local import addresses, connections, freezer, joblog, sandbox
 from pilothouse.launcher.backends.local.options import LocalOptions
 from pilothouse.launcher.backends.local.packetfilter import CLOSED_S, PacketFilter, Place
-from pilothouse.launcher.backends.local.probe import is_open, probe, top_links
+from pilothouse.launcher.backends.local.probe import is_open, machine_memory, probe, top_links
 from pilothouse.launcher.contract import (
     FINAL,
     Capabilities,
@@ -32,6 +32,7 @@ from pilothouse.launcher.contract import (
     JobUnknown,
     LauncherDown,
     LogLine,
+    MachineMemory,
     Signal,
     SignalRefused,
     Usage,
@@ -144,6 +145,17 @@ class LocalLauncher:
     def connections(self, job_id: str) -> int:
         address = self.status(job_id).address
         return connections.established(address) if address else 0
+
+    def memory(self) -> MachineMemory:
+        return machine_memory()
+
+    def reclaim(self, job_id: str) -> int:
+        if self.status(job_id).state is not JobState.FROZEN:
+            return 0
+        before = self.usage(job_id)
+        self._found.groups.reclaim(job_id)
+        after = self.usage(job_id)
+        return before.memory - after.memory if before and after else 0
 
     def forget(self, job_id: str) -> None:
         """Remove the folder and log of an ended job. A running one is left alone."""
@@ -285,6 +297,7 @@ class LocalLauncher:
         freezer.set_frozen(group, state.get("init"), int(state["pid"]), frozen=frozen)
         if not frozen:
             mark.unlink(missing_ok=True)
+            self._found.groups.end_swapping(job.name)
 
     def _reap(self) -> None:
         self._shims = [shim for shim in self._shims if shim.poll() is None]

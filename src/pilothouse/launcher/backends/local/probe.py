@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pilothouse.launcher.backends.local import cgroups, packetfilter
 from pilothouse.launcher.backends.local.options import LocalOptions
-from pilothouse.launcher.contract import Capabilities
+from pilothouse.launcher.contract import Capabilities, MachineMemory
 
 TRIAL_UID = 65_534
 
@@ -138,3 +138,10 @@ def _try_bwrap(bwrap: str, *, as_user: bool) -> str:
         return ""
     words = done.stderr.decode(errors="replace").strip().splitlines()
     return words[-1] if words else f"exit code {done.returncode}"
+
+
+def machine_memory() -> MachineMemory:
+    """What the kernel says of this machine's memory."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    kilobytes = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)}
+    return MachineMemory(*(1024 * kilobytes[name] for name in ("MemTotal", "MemAvailable", "SwapFree")))
