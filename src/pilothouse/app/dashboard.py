@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy import select
 from starlette.exceptions import HTTPException
 
+from pilothouse.app import personal
 from pilothouse.app.house import House
 from pilothouse.asgi import problems, static_files
 from pilothouse.audit import api as audit_api
@@ -54,7 +55,16 @@ def dashboard(house: House) -> FastAPI:
     )
     state.identity_rules, state.people = house.rules, People(_names, _find)
     state.content_origin = origins(house).content
-    for part in (static_files, identity_api, audit_api, identity_pages, content_pages, audit_pages, web_pages):
+    for part in (
+        static_files,
+        identity_api,
+        audit_api,
+        personal,
+        identity_pages,
+        content_pages,
+        audit_pages,
+        web_pages,
+    ):
         app.include_router(part.router)
     _errors(app)
     return app

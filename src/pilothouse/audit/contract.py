@@ -59,12 +59,13 @@ AUDITED: Mapping[str, Mapping[str, Verdict]] = {
 #: Every event: a permission's words in the past tense.
 EVENTS = frozenset({
     "identity:user:created", "identity:user:updated", "identity:user:role-set", "identity:user:locked", "identity:user:unlocked",
-    "identity:user:password-reset", "identity:user:bootstrapped", "identity:group:created", "identity:group:member-added",
-    "identity:group:member-removed", "identity:key:created", "identity:key:revoked", "identity:login:started", "identity:login:ended",
-    "identity:login:failed", "content:content:created", "content:content:updated", "content:content:deleted", "content:bundle:added",
-    "content:bundle:deleted", "content:bundle:downloaded", "content:content:deployed", "content:content:activated",
-    "content:variable:changed", "content:access:granted", "content:access:changed", "content:access:revoked", "content:vanity:changed",
-    "content:vanity:cleared", "launcher:job:stopped", "tasks:task:retried", "tasks:task:cancelled", "db:secrets:rotated",
+    "identity:user:password-reset", "identity:user:bootstrapped", "identity:user:exported", "identity:user:erased",
+    "identity:group:created", "identity:group:member-added", "identity:group:member-removed", "identity:key:created",
+    "identity:key:revoked", "identity:login:started", "identity:login:ended", "identity:login:failed", "content:content:created",
+    "content:content:updated", "content:content:deleted", "content:bundle:added", "content:bundle:deleted", "content:bundle:downloaded",
+    "content:content:deployed", "content:content:activated", "content:variable:changed", "content:access:granted", "content:access:changed",
+    "content:access:revoked", "content:vanity:changed", "content:vanity:cleared", "launcher:job:stopped", "tasks:task:retried",
+    "tasks:task:cancelled", "db:secrets:rotated",
 })  # fmt: skip
 
 
@@ -87,7 +88,10 @@ class Sealed:
 
 
 class AuditSink(Protocol):
-    """A second place for the chain, outside the database: for its heads, and where wished for the events as well."""
+    """A second place for the chain, outside the database: for its heads, and where wished for the events as well.
+
+    The class has a ``from_settings(home, options)`` that makes one from the section ``audit`` of the settings.
+    """
 
     def append(self, head: Head, events: Sequence[Sealed]) -> None:
         """Keep ``events``, which are all since the last time, and then ``head``, which is the last one's; durably.

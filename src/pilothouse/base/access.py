@@ -48,6 +48,8 @@ class Permission(StrEnum):
     USER_SET_ROLE = "identity:user:set-role"
     USER_LOCK = "identity:user:lock"
     USER_RESET_PASSWORD = "identity:user:reset-password"
+    USER_EXPORT = "identity:user:export"
+    USER_ERASE = "identity:user:erase"
     GROUP_LIST = "identity:group:list"
     GROUP_CREATE = "identity:group:create"
     GROUP_UPDATE = "identity:group:update"
@@ -96,6 +98,8 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.USER_SET_ROLE: _ADMIN,
         Permission.USER_LOCK: _ADMIN,
         Permission.USER_RESET_PASSWORD: _OWN_OR_ADMIN,
+        Permission.USER_EXPORT: _OWN_OR_ADMIN,
+        Permission.USER_ERASE: _ADMIN,
         Permission.GROUP_LIST: Rule(role=Role.VIEWER, secrets=True),
         Permission.GROUP_CREATE: Rule(role=Role.PUBLISHER, secrets=True),
         Permission.GROUP_UPDATE: _OWN_OR_ADMIN,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import unquote
 
 import httpx
 
@@ -107,7 +108,7 @@ class Reach:
 
         scope = {
             "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1", "method": "GET", "scheme": "http",
-            "path": f"/api/v1/{path}", "query_string": str(httpx.QueryParams(params)).encode(), "headers": [(b"host", b"localhost")],
+            "path": f"/api/v1/{unquote(path)}", "query_string": str(httpx.QueryParams(params)).encode(), "headers": [(b"host", b"localhost")],
         }  # fmt: skip
         with local_api(self._home) as api:
             await api(scope, receive, send)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
 from pilothouse.base.access import Role
 from pilothouse.base.errors import NotFound
-from pilothouse.cli.options import ApiKey, AsJson, Home, Server, show
+from pilothouse.cli.options import ApiKey, AsJson, Home, Server, output, show
 from pilothouse.cli.reach import Reach
 
 commands = typer.Typer(no_args_is_help=True)
@@ -91,6 +93,39 @@ def reset_password(
     user = find(reach, username)
     reach.call("POST", f"users/{user['guid']}/password", {"password": password or _asked()})
     show({"username": user["username"], "password": "changed"}, as_json=as_json)
+
+
+@commands.command()
+def export(
+    who: Annotated[str, typer.Argument(help="User name or GUID, also of somebody locked or deleted.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write, readable by you alone. Default: standard output.")
+    ] = None,
+    home: Home = None,
+    server: Server = None,
+    api_key: ApiKey = None,
+) -> None:
+    """Write all that is held about a person as one JSON document: account, logins, keys, content, use, audit events. No secrets."""
+    reach = Reach(home=home, server=server, api_key=api_key)
+    with output(out) as file:
+        reach.download(f"personal-data/{quote(who, safe='')}", file)
+
+
+@commands.command()
+def erase(
+    who: Annotated[str, typer.Argument(help="User name or GUID, also of somebody locked or deleted.")],
+    content_to: Annotated[str | None, typer.Option(help="Publisher who takes over the content they own.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: Home = None,
+    server: Server = None,
+    api_key: ApiKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Erase a person: names, mail, logins, keys, memberships. Only their number stays, in the audit trail. It can't be undone."""
+    reach = Reach(home=home, server=server, api_key=api_key)
+    if not yes:
+        typer.confirm(f"Erase {who}? It can't be undone.", abort=True)
+    show(reach.call("DELETE", f"personal-data/{quote(who, safe='')}", content_to=content_to), as_json=as_json)
 
 
 def find(reach: Reach, username: str) -> dict[str, Any]:

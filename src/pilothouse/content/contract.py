@@ -37,6 +37,12 @@ class GrantUnknown(NotFound):
     code = "content/grant-unknown"
 
 
+class OwnerNeeded(Conflict):
+    """The person owns content. Name a publisher who takes it over, or delete it first."""
+
+    code = "content/owner-needed"
+
+
 class NameTaken(Conflict):
     """You have content of this name already. Choose another name, or deploy to the one that is there."""
 

@@ -15,7 +15,10 @@ KEPT: Any = {"sqlite_autoincrement": True}
 
 
 class User(Row):
-    """A person or a service account. ``username`` is unique without regard to case; a deleted user leaves a tombstone."""
+    """A person or a service account. ``username`` is unique without regard to case; a deleted user leaves a tombstone.
+
+    An erased one is a tombstone that says nothing of who it was: its number and GUID are all that is left.
+    """
 
     __tablename__ = "user"
     topic: ClassVar[str] = "identity"
@@ -43,6 +46,11 @@ class User(Row):
     updated_at: Mapped[datetime] = stamped()
     active_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
+
+    @property
+    def is_erased(self) -> bool:
+        """Nobody can choose such a name: a user name holds no slash."""
+        return self.username == f"erased/{self.id}"
 
     @property
     def display_name(self) -> str:

@@ -7,6 +7,11 @@ from pathlib import Path
 import pytest
 
 from pilothouse.app.doctor import examine
+from pilothouse.app.house import build
+from pilothouse.app.serving import prepare_home
+from pilothouse.audit.service import record
+from pilothouse.base.access import SYSTEM, ResourceRef
+from pilothouse.db.schema import prepare
 from pilothouse.settings import load
 
 
@@ -22,3 +27,33 @@ def test_a_tls_proxy_that_is_not_named_is_a_weak_point(tmp_path: Path, settings:
     (tmp_path / "pilothouse.toml").write_text(settings)
     weak = [found.finding for found in examine(load(tmp_path, variables={})) if found.state == "weak"]
     assert any("gateway.trusted_proxies" in sentence for sentence in weak) is is_weak
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_weak"),
+    [("", True), ('[audit]\nhead_file = "/mnt/elsewhere/heads"\n', False), ('[audit]\nsinks = ["syslog"]\n', False)],
+)
+def test_heads_that_are_kept_on_this_machine_alone_are_a_weak_point(
+    tmp_path: Path, settings: str, is_weak: bool
+) -> None:
+    (tmp_path / "pilothouse.toml").write_text(settings)
+    weak = [found.finding for found in examine(load(tmp_path, variables={})) if found.state == "weak"]
+    assert any("kept on this machine alone" in sentence for sentence in weak) is is_weak
+
+
+def test_a_sink_that_lacks_events_is_a_weak_point_until_it_has_them(tmp_path: Path) -> None:
+    (tmp_path / "pilothouse.toml").write_text(f'[audit]\nsinks = ["file"]\nhead_file = "{tmp_path}/away/heads"\n')
+    loaded = load(tmp_path, variables={})
+    prepare_home(loaded)
+    (tmp_path / "away").write_text("a file where the folder should be")
+    house = build(loaded)
+    prepare(house.database)
+    with house.database.write() as tx:
+        for number in range(150):
+            record(tx, SYSTEM, "identity:group:created", ResourceRef("group", number), after={"name": "some"})
+    house.sealer.run()
+    assert [f.state for f in examine(loaded) if "lacks the newest 150 events" in f.finding] == ["weak"]
+    (tmp_path / "away").unlink()
+    build(loaded).sealer.run()
+    assert [f.state for f in examine(loaded) if "has the audit trail" in f.finding] == ["good"]
+    house.database.close()

@@ -100,6 +100,29 @@ def test_reading_is_denied_to_all_but_administrators(
         events(tx, actor)
 
 
+def test_everybody_may_read_what_is_about_them_and_nothing_else(database: Database) -> None:
+    with database.write() as tx:
+        record(tx, ADMIN, "identity:group:member-added", ResourceRef("group", 1), after={"user_id": 2})
+        record(tx, ADMIN, "content:access:revoked", ResourceRef("content", 1), before={"user_id": 2, "share": "viewer"})
+        record(
+            tx,
+            ADMIN,
+            "content:content:updated",
+            ResourceRef("content", 1),
+            before={"owner_id": 2},
+            after={"owner_id": 22},
+        )
+        record(
+            tx, ADMIN, "identity:user:locked", ResourceRef("user", 22), before={"locked": False}, after={"locked": True}
+        )
+        record(tx, PUBLISHER, "content:content:created", ResourceRef("content", 2), after={"name": "plan"})
+    with database.read() as tx:
+        assert [event.id for event in events(tx, PUBLISHER, filters=AuditFilter(about=2))] == [5, 3, 2, 1]
+        for about in (22, None):
+            with pytest.raises(Denied):
+                events(tx, PUBLISHER, filters=AuditFilter(about=about))
+
+
 def test_a_job_of_an_administrator_may_not_read(sqlite_database: Database) -> None:
     bound = Principal(1, Role.ADMINISTRATOR, key=5, bound_to=ResourceRef("content", 3))
     with sqlite_database.read() as tx, pytest.raises(Denied):

@@ -120,7 +120,7 @@ def test_who_goes_on_guessing_gets_one_attempt_in_a_share_of_the_window(
             tried.append(second)
         frozen_clock.advance(seconds=2)
     assert len([at for at in tried if at > 1800]) in (5, 6, 7)
-    with pytest.raises(TooManyFailures, match=r"Wait \d minutes"):
+    with pytest.raises(TooManyFailures, match=r"Wait \d{3} seconds"):
         for _ in range(3):
             attempt(sqlite_database)
 

@@ -46,6 +46,8 @@ def test_after_too_many_failures_the_page_says_how_long_to_wait(app: FastAPI, vi
     answer = visitor.post("/__login__", data=wrong | {"password": PASSWORD})
     assert answer.status_code == 401
     assert "Wait 32 seconds and try again" in answer.text
+    german = visitor.post("/__login__", data=wrong, headers={"Accept-Language": "de"})
+    assert "Warten Sie 32 Sekunden" in german.text
 
 
 def test_another_site_can_not_sign_a_visitor_in(visitor: Visitor) -> None:

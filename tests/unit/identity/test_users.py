@@ -35,6 +35,8 @@ VERBS: dict[str, Verb] = {
     "set role": lambda tx, actor, user: service.set_role(tx, actor, user, role=Role.PUBLISHER),
     "lock": lambda tx, actor, user: service.lock_user(tx, actor, user, locked=True),
     "update": lambda tx, actor, user: service.update_user(tx, actor, user, changes={"title": "Boss"}),
+    "export": lambda tx, actor, user: service.personal_data(tx, actor, user),
+    "erase": lambda tx, actor, user: service.erase_user(tx, actor, user),
     "reset password": lambda tx, actor, user: service.reset_password(tx, actor, user, password="another-light-8"),
 }
 

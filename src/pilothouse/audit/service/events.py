@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
 from pilothouse.audit.contract import AUDITED, EVENTS, Verdict
 from pilothouse.audit.models import Event
-from pilothouse.base.access import Permission, Principal, ResourceRef, require
+from pilothouse.base.access import Permission, Principal, Resource, ResourceRef, require
 from pilothouse.db import Tx
 
 
@@ -64,8 +65,8 @@ def record(  # noqa: PLR0913 - an event has that many facts
 class AuditFilter:
     """Which events; ``None`` = any.
 
-    ``event`` is the beginning of an event's name. ``about`` is the id of a user: what they did, and what was done to them.
-    ``since`` and ``until`` belong to the span.
+    ``event`` is the beginning of an event's name. ``about`` is the id of a user: what they did, what was done to them, and what
+    they were given or lost; everybody may read what is about them. ``since`` and ``until`` belong to the span.
     """
 
     event: str | None = None
@@ -85,7 +86,8 @@ def events(
     limit: int = 100,
 ) -> list[Event]:
     """Events, newest first, at most 1000. ``after`` is the id of the last event of the page before."""
-    require(actor, Permission.AUDIT_READ)
+    wanted = Permission.AUDIT_READ if filters.about is None else Permission.USER_EXPORT
+    require(actor, wanted, Resource(owner_id=filters.about))
     if filters.event and not filters.event.isprintable():
         return []
     chosen = select(Event).where(*_conditions(filters)).order_by(Event.id.desc()).limit(min(limit, 1000))
@@ -100,12 +102,18 @@ def _conditions(filters: AuditFilter) -> Iterator[ColumnElement[bool]]:
     if filters.subject is not None:
         yield and_(Event.subject_kind == filters.subject.kind, Event.subject_id == filters.subject.id)
     if filters.about is not None:
-        done_to = and_(Event.subject_kind == "user", Event.subject_id == filters.about)
-        yield or_(Event.actor_id == filters.about, done_to)
+        yield or_(*_about(filters.about))
     if filters.since is not None:
         yield Event.at >= filters.since
     if filters.until is not None:
         yield Event.at <= filters.until
+
+
+def _about(user_id: int) -> Iterator[ColumnElement[bool]]:
+    yield Event.actor_id == user_id
+    yield and_(Event.subject_kind == "user", Event.subject_id == user_id)
+    for field, side in product(("user_id", "owner_id"), (0, 1)):  # before and after
+        yield Event.changes[(field, side)].as_string() == str(user_id)
 
 
 def _plain(value: Any) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from pilothouse.audit.contract import Head, Sealed
+from pilothouse.settings.options import Audit
 
 
 class MemorySink:
@@ -14,6 +16,10 @@ class MemorySink:
         self.is_away = False
         self._heads: list[Head] = []
         self.events: list[Sealed] = []
+
+    @classmethod
+    def from_settings(cls, home: Path, options: Audit) -> MemorySink:
+        return cls()
 
     def append(self, head: Head, events: Sequence[Sealed] = ()) -> None:
         if self.is_away:

@@ -21,6 +21,7 @@ from pilothouse.content.service.describing import (
 )
 from pilothouse.content.service.jobs import get_job, jobs, running_jobs, stop_job
 from pilothouse.content.service.manifests import read_manifest
+from pilothouse.content.service.personal import leave_content, personal_content
 from pilothouse.content.service.search import Choices, Wanted, choices, count_content, list_content
 from pilothouse.content.service.sharing import (
     access_list,
@@ -39,8 +40,8 @@ from pilothouse.content.service.variables import set_variables, variable_names, 
 __all__ = [
     "Choices", "Terms", "Wanted", "WorkerRules", "access_list", "activate", "add_bundle", "bundles", "change_grant", "choices",
     "clear_vanity", "content_of_id", "count_content", "create_content", "delete_bundle", "delete_content", "deploy", "deployments",
-    "favourites_of", "feature", "get_bundle", "get_content", "get_job", "grant", "grant_of", "jobs", "keep_at_hand", "list_content",
-    "packages_of", "read_manifest", "resource_of", "revoke_grant", "running_jobs", "set_tags", "set_thumbnail", "set_vanity",
-    "set_variables", "share_of", "shares_of", "stop_job", "tags_of", "thumbnail", "thumbnails_of", "update_content", "vanity_of",
-    "vanity_paths", "variable_names", "variable_values",
+    "favourites_of", "feature", "get_bundle", "get_content", "get_job", "grant", "grant_of", "jobs", "keep_at_hand", "leave_content",
+    "list_content", "packages_of", "personal_content", "read_manifest", "resource_of", "revoke_grant", "running_jobs", "set_tags",
+    "set_thumbnail", "set_vanity", "set_variables", "share_of", "shares_of", "stop_job", "tags_of", "thumbnail", "thumbnails_of",
+    "update_content", "vanity_of", "vanity_paths", "variable_names", "variable_values",
 ]  # fmt: skip

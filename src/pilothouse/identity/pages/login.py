@@ -15,11 +15,11 @@ from pilothouse.asgi import xsrf
 from pilothouse.asgi.context import ClientAddress, Db
 from pilothouse.asgi.patience import apart
 from pilothouse.asgi.rendering import frame, page
-from pilothouse.asgi.texts import catalogue
+from pilothouse.asgi.texts import Catalogue, catalogue
 from pilothouse.base.access import ANONYMOUS
 from pilothouse.base.errors import Denied
 from pilothouse.identity import service
-from pilothouse.identity.contract import Rules
+from pilothouse.identity.contract import Rules, TooManyFailures
 from pilothouse.identity.pages.views import LoginView
 
 router = APIRouter()
@@ -58,8 +58,7 @@ async def sign_in(
         await asyncio.sleep(leave.pause.total_seconds())
         found = await apart(partial(service.sign_in, db, leave, password=password, user_agent=agent, rules=rules))
     except Denied as error:
-        words = catalogue(frame(request).language).gettext(str(error))
-        view = LoginView(towards, username, words)
+        view = LoginView(towards, username, _words(error, catalogue(frame(request).language)))
         return page(request, "identity/login.html", status=401, view=view)
     answer = RedirectResponse(towards or f"{frame(request).base}/", 303)
     set_login(answer, request, found, rules.login_lifetime)
@@ -91,6 +90,15 @@ def set_login(answer: Response, request: Request, found: service.SignedIn, lifet
     )
     token = xsrf.token(state.xsrf_key, found.login.id)
     answer.set_cookie(xsrf.COOKIE, token, max_age=age, path="/", secure=secure, samesite="lax")
+
+
+def _words(error: Denied, texts: Catalogue) -> str:
+    """Why it was refused, in the reader's language."""
+    if not isinstance(error, TooManyFailures):
+        return texts.gettext(str(error))
+    return texts.gettext("Too many failed sign-ins. Wait %(count)s seconds and try again.") % {
+        "count": error.facts["wait_s"]
+    }
 
 
 def _refuse_foreign(request: Request) -> None:

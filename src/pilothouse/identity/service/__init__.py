@@ -23,6 +23,7 @@ from pilothouse.identity.service.logins import (
     principal_of_user,
     sign_in,
 )
+from pilothouse.identity.service.personal import any_user, erase_user, facts_of_row, personal_data
 from pilothouse.identity.service.resolver import Resolver
 from pilothouse.identity.service.users import (
     Found,
@@ -38,8 +39,9 @@ from pilothouse.identity.service.users import (
 )
 
 __all__ = [
-    "Attempt", "Found", "NewKey", "Resolver", "SignedIn", "add_member", "attempt", "bootstrap", "cookie_name", "create_group", "create_key",
-    "create_user", "end_login", "find_user", "get_group", "get_key", "get_login", "get_user", "keys", "last_used", "list_groups",
-    "list_users", "lock_user", "logins", "members", "principal_of_cookie", "principal_of_key", "principal_of_user", "remove_member",
-    "reset_password", "resource_of_user", "revoke_job_keys", "revoke_key", "set_role", "sign_in", "update_user",
+    "Attempt", "Found", "NewKey", "Resolver", "SignedIn", "add_member", "any_user", "attempt", "bootstrap", "cookie_name", "create_group",
+    "create_key", "create_user", "end_login", "erase_user", "facts_of_row", "find_user", "get_group", "get_key", "get_login", "get_user",
+    "keys", "last_used", "list_groups", "list_users", "lock_user", "logins", "members", "personal_data", "principal_of_cookie",
+    "principal_of_key", "principal_of_user", "remove_member", "reset_password", "resource_of_user", "revoke_job_keys", "revoke_key",
+    "set_role", "sign_in", "update_user",
 ]  # fmt: skip

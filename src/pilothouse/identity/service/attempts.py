@@ -50,7 +50,8 @@ def attempt(database: Database, *, username: str, address: str, rules: Rules = R
         buckets = _buckets(tx, username, address)
         pause = max(_turn(tx, bucket, rules) for bucket in sorted(buckets))
         if pause > PATIENCE:
-            raise TooManyFailures(f"Too many failed sign-ins. Wait {_spoken(pause)} and try again.")
+            wait_s = math.ceil(pause.total_seconds())
+            raise TooManyFailures(f"Too many failed sign-ins. Wait {wait_s} seconds and try again.", wait_s=wait_s)
     return Attempt(username, address, pause, buckets)
 
 
@@ -123,9 +124,3 @@ def _network(address: str) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
-
-
-def _spoken(pause: timedelta) -> str:
-    seconds = math.ceil(pause.total_seconds())
-    count, unit = (seconds, "second") if seconds < 120 else (math.ceil(seconds / 60), "minute")
-    return f"{count} {unit}{'s' if count > 1 else ''}"

@@ -103,7 +103,7 @@ def set_role(tx: Tx, actor: Principal, user: User, *, role: Role) -> User:
     """Change what a person may do. Raises `LastAdministrator`."""
     require(actor, Permission.USER_SET_ROLE)
     if role is not Role.ADMINISTRATOR:
-        _keep_an_administrator(tx, user)
+        keep_an_administrator(tx, user)
     before, user.role, user.updated_at = user.role, role.value, clock.now()
     record(
         tx,
@@ -120,7 +120,7 @@ def lock_user(tx: Tx, actor: Principal, user: User, *, locked: bool) -> User:
     """Lock (all logins end, keys stop working) or unlock. Raises `LastAdministrator`."""
     require(actor, Permission.USER_LOCK)
     if locked:
-        _keep_an_administrator(tx, user)
+        keep_an_administrator(tx, user)
         end_all_logins(tx, user)
     before, user.locked, user.updated_at = user.locked, locked, clock.now()
     event = "identity:user:locked" if locked else "identity:user:unlocked"
@@ -194,7 +194,7 @@ def end_all_logins(tx: Tx, user: User) -> None:
         login.ended_at = clock.now()
 
 
-def _keep_an_administrator(tx: Tx, user: User) -> None:
+def keep_an_administrator(tx: Tx, user: User) -> None:
     """Their rows are locked first: two administrators who demote each other at the same moment must not both succeed."""
     active = (User.role == Role.ADMINISTRATOR.value, User.locked.is_(False), User.deleted_at.is_(None))
     administrators = tx.scalars(select(User.id).where(*active).order_by(User.id).with_for_update()).all()
