@@ -27,9 +27,11 @@ from tests.factories.pages import (
     log,
     many_cards,
     now,
+    overview,
     processes,
     queue,
     settings,
+    storage,
     todo,
     users,
     versions,
@@ -218,14 +220,17 @@ def samples() -> list[Sample]:
         Sample("admin-jobs-empty", "web/jobs.html", {"view": web.JobsView([], "")}),
         Sample("admin-audit", "audit/events.html", {"view": events(8)}),
         Sample("admin-audit-overfull", "audit/events.html", {"view": events(100)}),
+        Sample("admin-overview", "web/overview.html", {"view": overview()}),
         Sample(
-            "admin-overview",
+            "admin-overview-todo",
             "web/overview.html",
-            {
-                "view": web.OverviewView(
-                    [WEAK], [("Version", "0.1.0"), ("Database", "SQLite"), ("Limits", "cgroup v2 through systemd")]
-                )
-            },
+            {"view": overview(todo=[*todo(), replace(todo()[0], words=f"{LONG} does not start.")], weak=[WEAK])},
+        ),
+        Sample("admin-storage", "web/storage.html", {"view": storage()}),
+        Sample(
+            "admin-storage-empty",
+            "web/storage.html",
+            {"view": storage(folders=[], apps=[], libraries=[], measured_at=None, busy=True)},
         ),
         Sample(
             "admin-settings",

@@ -365,3 +365,50 @@ def events(count: int) -> EventsView:
 
 def wrong(**fields: str) -> dict[str, str]:
     return defaultdict(str, fields)
+
+
+def overview(**changes: Any) -> web.OverviewView:
+    figures = [
+        web.Figure("Jobs", "12", "7 of them frozen", "#"),
+        web.Figure("Queue", "2", "1 failed in the last day", "#"),
+        web.Figure("People", "148", "61 seen in the last day", "#"),
+        web.Figure("Content", "312", "1,904 bundles", "#"),
+        web.Figure("Free space", "412 GB", "of 1.0 TB", "#"),
+    ]
+    facts = [
+        ("Version", "0.1.0"),
+        ("Database", "PostgreSQL"),
+        ("Limits of jobs", "v2"),
+        ("Launcher", "Limits by cgroup v2 through systemd"),
+    ]
+    return replace(web.OverviewView([], [], figures, facts, jobs().history), **changes)
+
+
+def storage(**changes: Any) -> web.StorageView:
+    folders = [
+        web.FolderLine("blobs", "Uploaded bundles", "/srv/pilothouse/blobs", "18 GB", "1,204", 0.2),
+        web.FolderLine("apps", "Unpacked bundles", "/srv/pilothouse/apps", "26 GB", "88,410", 0.29),
+        web.FolderLine(
+            "libraries",
+            "Restored packages, shared by all that need them",
+            "/srv/pilothouse/libraries",
+            "41 GB",
+            "612,077",
+            0.46,
+        ),
+        web.FolderLine("db", "The database and its copies", "/srv/pilothouse/db", "412 MB", "4", 0.01),
+    ]
+    apps = [
+        web.LargeLine(LONG, "Production", "#", "2.1 GB"),
+        web.LargeLine("Plant monitor", "Development", "#", "340 MB"),
+    ]
+    libraries = [
+        web.LargeLine("9f31c2ab77e0…", "Python 3.12.4", "", "1.8 GB"),
+        web.LargeLine("04bb19ce2d51…", "needed by no lock", "", "640 MB"),
+    ]
+    disks = [
+        web.DiskLine("/srv/pilothouse", "412 GB", "1.0 TB", 0.6, False),
+        web.DiskLine("libraries", "1.2 GB", "120 GB", 0.99, True),
+    ]
+    database = [("Size", "412 MB"), ("Bundles", "1,904, together 18 GB"), ("Audit events", "48,213")]
+    return replace(web.StorageView(disks, folders, apps, libraries, database, _ago(minutes=4), False), **changes)

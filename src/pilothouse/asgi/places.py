@@ -31,6 +31,7 @@ ADMINISTRATION_PARTS = tuple(
         ("queue", "Queue", "/queue", "list"),
         ("users", "Users", "/users", "users"),
         ("groups", "Groups", "/groups", "users-group"),
+        ("storage", "Storage", "/storage", "database"),
         ("audit", "Audit", "/audit", "history"),
         ("settings", "Settings", "/settings", "settings"),
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from pilothouse.web import admin, connect, home, jobs, palette, queue
+from pilothouse.web import connect, home, jobs, options, overview, palette, queue, storage
 
 router = APIRouter(include_in_schema=False)
-for part in (home, admin, jobs, queue, connect, palette):
+for part in (home, overview, jobs, queue, storage, options, connect, palette):
     router.include_router(part.router)

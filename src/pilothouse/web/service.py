@@ -7,15 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, literal_column, or_, select, text
 
+from pilothouse.audit.models import Event
 from pilothouse.audit.service import record
 from pilothouse.base import clock
 from pilothouse.base.access import Permission, Principal, ResourceRef, require
 from pilothouse.base.errors import Conflict
-from pilothouse.content.models import Content, Worker, WorkerState
+from pilothouse.content.models import Bundle, Content, Worker, WorkerState
 from pilothouse.content.service.deployments import DEPLOY
 from pilothouse.db import Tx
+from pilothouse.identity.models import User
 from pilothouse.launcher.contract import JobState
 from pilothouse.launcher.models import Job
 from pilothouse.tasks import cancel, enqueue
@@ -165,3 +167,47 @@ def _failed(exit_code: int | None, state: str, worker: str | None) -> bool:
     if worker is not None:
         return worker == WorkerState.FAILED
     return state == JobState.LOST or exit_code not in (None, 0, TERMINATED)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the database holds: its own size in bytes, and how many there are of what."""
+
+    size_bytes: int
+    users: int
+    seen_today: int
+    content: int
+    bundles: int
+    bundle_bytes: int
+    events: int
+
+
+def held(tx: Tx, actor: Principal) -> Held:
+    """How much there is. Bundles of the same bytes are one blob and counted once in ``bundle_bytes``."""
+    require(actor, Permission.SETTINGS_READ)
+    blobs = select(Bundle.size_bytes).where(Bundle.deleted_at.is_(None)).group_by(Bundle.digest, Bundle.size_bytes)
+    today = clock.now() - timedelta(days=1)
+    alive = select(func.count()).select_from(User).where(User.deleted_at.is_(None))
+    return Held(
+        size_bytes=_database_size(tx),
+        users=tx.scalar(alive) or 0,
+        seen_today=tx.scalar(alive.where(User.active_at > today)) or 0,
+        content=tx.scalar(select(func.count()).select_from(Content).where(Content.deleted_at.is_(None))) or 0,
+        bundles=tx.scalar(select(func.count()).select_from(Bundle).where(Bundle.deleted_at.is_(None))) or 0,
+        bundle_bytes=tx.scalar(select(func.coalesce(func.sum(blobs.subquery().c.size_bytes), 0))) or 0,
+        events=tx.scalar(select(func.coalesce(func.max(Event.id), 0))) or 0,
+    )
+
+
+def _database_size(tx: Tx) -> int:
+    if tx.get_bind().dialect.name == "sqlite":
+        pages, each = tx.scalar(text("PRAGMA page_count")), tx.scalar(text("PRAGMA page_size"))
+        return int(pages or 0) * int(each or 0)
+    return int(tx.scalar(text("SELECT pg_database_size(current_database())")) or 0)
+
+
+def waits_since(tx: Tx, actor: Principal) -> datetime | None:
+    """Since when the oldest task that could run is waiting; ``None`` when none is."""
+    require(actor, Permission.TASK_LIST)
+    ready = (Task.state == literal_column("'queued'"), Task.run_at <= clock.now())
+    return tx.scalar(select(func.min(Task.run_at)).where(*ready))

@@ -138,9 +138,70 @@ class QueueView:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """One number of the overview; ``href`` leads to the page behind it."""
+
+    name: str
+    number: str
+    words: str
+    href: str
+
+
+@dataclass(frozen=True)
 class OverviewView:
+    """``todo`` is what asks for somebody now, ``weak`` what is not protected in this set-up."""
+
+    todo: Sequence[ToDo]
     weak: Sequence[str]
+    figures: Sequence[Figure]
     facts: Sequence[tuple[str, str]]
+    history: Sequence[Moment] = ()
+
+
+@dataclass(frozen=True)
+class FolderLine:
+    """What one folder of the installation takes. ``share`` is its part of all of them, from 0 to 1."""
+
+    name: str
+    words: str
+    path: str
+    size: str
+    files: str
+    share: float
+
+
+@dataclass(frozen=True)
+class DiskLine:
+    """One file system that holds folders of ours."""
+
+    holds: str
+    free: str
+    total: str
+    used: float
+    is_low: bool
+
+
+@dataclass(frozen=True)
+class LargeLine:
+    """One of the largest things on disk."""
+
+    title: str
+    words: str
+    href: str
+    size: str
+
+
+@dataclass(frozen=True)
+class StorageView:
+    """``measured_at`` is ``None`` until the folders were measured for the first time."""
+
+    disks: Sequence[DiskLine]
+    folders: Sequence[FolderLine]
+    apps: Sequence[LargeLine]
+    libraries: Sequence[LargeLine]
+    database: Sequence[tuple[str, str]]
+    measured_at: datetime | None
+    busy: bool
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from fastapi import FastAPI
 from tests.factories.pages_app import Visitor, publish
 
+from pilothouse.base import clock
+from pilothouse.tasks.models import Task
 
-@pytest.mark.parametrize("path", ["", "/users", "/groups", "/jobs", "/audit", "/audit/export", "/settings"])
+
+@pytest.mark.parametrize(
+    "path", ["", "/users", "/groups", "/jobs", "/queue", "/storage", "/audit", "/audit/export", "/settings"]
+)
 def test_the_administration_is_for_administrators(visitor: Visitor, path: str) -> None:
     visitor.sign_in("amara.okoye")
     assert visitor.get(f"/_/admin{path}").status_code == 403
@@ -28,6 +35,23 @@ def test_settings_are_shown_with_their_origin_and_never_a_secret(visitor: Visito
     visitor.sign_in("jonas.brandt")
     page = visitor.get("/_/admin/settings").text
     assert "server.port" in page and "default" in page and "load_groups.medium" in page
+
+
+def test_the_overview_says_that_nothing_needs_doing_until_something_does(app: FastAPI, visitor: Visitor) -> None:
+    visitor.sign_in("jonas.brandt")
+    assert "Nothing needs doing" in visitor.get("/_/admin").text
+    item = publish(app, "amara.okoye", "Plant monitor", state="failed", error="No module named 'numpyy'.")
+    page = visitor.get("/_/admin").text
+    assert "Nothing needs doing" not in page and "numpyy" in page and f"/_/content/{item.guid}/log" in page
+
+
+def test_a_task_that_waits_too_long_is_something_to_do(app: FastAPI, visitor: Visitor) -> None:
+    with app.state.database.write() as tx:
+        tx.add(
+            Task(key="t", kind="content.deploy", queue="builds", args={}, run_at=clock.now() - timedelta(minutes=12))
+        )
+    visitor.sign_in("jonas.brandt")
+    assert "Tasks have been waiting for 12 min" in visitor.get("/_/admin").text
 
 
 def test_the_overview_names_what_is_weak(visitor: Visitor) -> None:

@@ -27,6 +27,8 @@ VERBS: dict[str, Callable[[Tx, Principal], Any]] = {
     "get_task": lambda tx, a: service.get_task(tx, a, "k"),
     "retry_task": lambda tx, a: service.retry_task(tx, a, TASK),
     "cancel_task": lambda tx, a: service.cancel_task(tx, a, TASK),
+    "held": lambda tx, a: service.held(tx, a),
+    "waits_since": lambda tx, a: service.waits_since(tx, a),
     "ended_jobs": lambda tx, a: service.ended_jobs(tx, a),
     "jobs_over_time": lambda tx, a: service.jobs_over_time(tx, a, span=timedelta(days=1)),
 }
@@ -63,3 +65,10 @@ def test_jobs_that_ran_lately_are_found_on_any_database(database: Database) -> N
         assert sum(m.failed for m in found) == 1 and found[-1].running == 1 and max(m.running for m in found) == 2
         assert [(e.job.key, e.failed) for e in service.ended_jobs(tx, OPERATOR)] == [("a", True), ("b", False)]
         assert service.task_counts(tx, OPERATOR, since=hour)[service.TaskState.FAILED] == 0
+
+
+def test_what_the_database_holds_is_counted_on_any_database(database: Database) -> None:
+    with database.read() as tx:
+        found = service.held(tx, OPERATOR)
+        assert found.size_bytes > 10_000 and (found.users, found.content, found.bundle_bytes) == (0, 0, 0)
+        assert service.waits_since(tx, OPERATOR) is None

@@ -1,4 +1,4 @@
-"""The administration console: what this installation is, what runs, and which settings it follows."""
+"""The settings this installation follows, read only: each option with its value and where that came from."""
 
 from __future__ import annotations
 
@@ -8,35 +8,13 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, SecretStr
 
-from pilothouse import __version__
 from pilothouse.asgi.context import SignedIn
 from pilothouse.asgi.rendering import page
 from pilothouse.base.access import Permission, require
-from pilothouse.settings import Loaded, Settings, weak_points
-from pilothouse.web.views import OptionLine, OptionSection, OverviewView, SettingsView
+from pilothouse.settings import Loaded, Settings
+from pilothouse.web.views import OptionLine, OptionSection, SettingsView
 
 router = APIRouter(prefix="/_/admin")
-
-
-@router.get("")
-def overview(request: Request, caller: SignedIn) -> Response:
-    """Weak points first: what is not protected on this installation, each with its remedy."""
-    require(caller, Permission.SETTINGS_READ)
-    loaded, launcher = request.app.state.loaded, request.app.state.launcher
-    found = launcher.capabilities()
-    weak = [*found.weak, *weak_points(loaded)]
-    facts = [
-        ("Version", __version__),
-        ("Address", loaded.public_url),
-        ("Database", "SQLite" if request.app.state.database.is_sqlite else "PostgreSQL"),
-        ("Home", str(loaded.home)),
-        ("Limits of jobs", found.limits),
-        ("Freezing of jobs", found.freezer),
-        ("Isolation of jobs", found.isolation),
-        ("Trusted proxies", ", ".join(loaded.settings.gateway.trusted_proxies) or "none"),
-        *(("Launcher", fact) for fact in found.facts),
-    ]
-    return page(request, "web/overview.html", view=OverviewView(weak, facts))
 
 
 @router.get("/settings")
