@@ -152,7 +152,7 @@ WRONG = {
         lambda s: forged(claims_of(issued(s)) | fresh(iat=int(time.time()) - 63, exp=int(time.time()) - 3)),
         SIGNED_IN,
     ),
-    "a longer life": (lambda s: forged(claims_of(issued(s)) | fresh(exp=int(time.time()) + 120)), SIGNED_IN),
+    "a longer life": (lambda s: forged(claims_of(issued(s)) | fresh(exp=int(time.time()) + 61)), SIGNED_IN),
     "no end": (lambda s: forged({k: v for k, v in claims_of(issued(s)).items() if k != "exp"}), SIGNED_IN),
     "another audience": (lambda s: forged(claims_of(issued(s)) | {"aud": "pilothouse-grant-0"}), SIGNED_IN),
     "another installation": (lambda s: forged(claims_of(issued(s)) | {"iss": "else"}), SIGNED_IN),
@@ -338,7 +338,7 @@ def test_what_is_asked_often_stays_granted(stand: Stand) -> None:
         assert sub_request(stand, grant=grant).status == 200
         assert sub_request(stand, grant=grant, login="").body == b"asked"
     now = int(time.time())
-    short = forged(claims_of(issued(stand)) | fresh(iat=now - 58, exp=now + 2))
+    short = forged(claims_of(issued(stand)) | fresh(iat=now - 57, exp=now + 2))
     assert sub_request(stand, grant=short).status == 200
     time.sleep(4.1)
     assert sub_request(stand, grant=short).body == b"asked"

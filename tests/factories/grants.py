@@ -14,7 +14,7 @@ from tests.factories.gateway import GRANTS, MOUNT, Stand
 from pilothouse.db.secrets import Keys
 from pilothouse.gateway import headers as h
 from pilothouse.gateway.grants import AUDIENCE, Grants, Visit
-from pilothouse.gateway.recent import RecentGrants
+from pilothouse.gateway.recent import LIFE_S, RecentGrants
 
 #: The login of whoever has the cookies below.
 LOGIN = "l1"
@@ -62,7 +62,7 @@ def forged(claims: dict[str, Any], *, key: bytes = GRANTS.keys["k1"], **head: An
 def fresh(**changes: Any) -> dict[str, Any]:
     """Claims that only name who, until when and for what kind of reader."""
     now = int(time.time())
-    return {"iss": GRANTS.issuer, "aud": AUDIENCE, "iat": now, "exp": now + 60, **changes}
+    return {"iss": GRANTS.issuer, "aud": AUDIENCE, "iat": now, "exp": now + LIFE_S, **changes}
 
 
 def _text(data: bytes) -> str:

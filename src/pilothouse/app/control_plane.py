@@ -40,7 +40,7 @@ from pilothouse.gateway.door import Door
 from pilothouse.gateway.grants import Grants, cookie_name
 from pilothouse.gateway.headers import PAGE_PREFIX, REQUEST_ID
 from pilothouse.gateway.pages import Pages, PageTexts
-from pilothouse.gateway.recent import LIFE_S, TOLERANCE_S, RecentGrants
+from pilothouse.gateway.recent import REACH_S, RecentGrants
 from pilothouse.gateway.serving import door_secret, running_since
 from pilothouse.gateway.usage import UsageReader
 from pilothouse.gateway.usage import sweep as sweep_usage
@@ -131,7 +131,7 @@ class ControlPlane:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self.queue.start()
         self._listener.start()
-        self.recent.remember(self.usage.used_since(clock.now() - timedelta(seconds=LIFE_S + TOLERANCE_S)))
+        self.recent.remember(self.usage.used_since(clock.now() - timedelta(seconds=REACH_S)))
         self.reconciler.start()
         self.usage.start()
         for thread in self._threads:

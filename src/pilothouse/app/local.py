@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 
 from pilothouse.app.dashboard import dashboard
 from pilothouse.app.house import House, build
-from pilothouse.app.rotation import rotate
+from pilothouse.app.rotation import rotate, rotate_grants
 from pilothouse.audit.contract import heads_in
 from pilothouse.audit.service import verify
 from pilothouse.base.access import SYSTEM
@@ -85,6 +85,15 @@ def rotate_secrets(loaded: Loaded) -> dict[str, Any]:
     house = _existing(loaded)
     try:
         return rotate(house)
+    finally:
+        house.database.close()
+
+
+def rotate_grant_keys(loaded: Loaded) -> dict[str, Any]:
+    """See `rotation.rotate_grants`."""
+    house = _existing(loaded)
+    try:
+        return rotate_grants(house)
     finally:
         house.database.close()
 

@@ -1,4 +1,4 @@
-"""``pilothouse secrets rotate``: which rows hold sealed values, and sealing them again."""
+"""``pilothouse secrets rotate`` and ``rotate-grants``: which rows hold sealed values, and sealing them again; a new key for grants."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 from sqlalchemy import select
 
 from pilothouse.app.house import House
+from pilothouse.app.serving import grant_plan
 from pilothouse.audit.service import record
 from pilothouse.base.access import SYSTEM
 from pilothouse.content.models import Variable
 from pilothouse.content.service.variables import place_of
 from pilothouse.db import Row
-from pilothouse.db.rotation import add_key, drop_keys, rotating
-from pilothouse.db.secrets import Place, key_id
+from pilothouse.db.rotation import add_key, drop_keys, renew, rotating
+from pilothouse.db.secrets import Place, key_id, load_keys
+from pilothouse.gateway.serving import change_grant_keys
 
 #: Every table with a column ``sealed``, and where a row's value is sealed to.
 SEALED: dict[type[Row], Callable[[Any], Place]] = {
@@ -37,6 +39,21 @@ def rotate(house: House) -> dict[str, Any]:
         with house.database.write() as tx:
             record(tx, SYSTEM, "db:secrets:rotated", None, after={"sealed": count, "key_id": kid, "dropped": gone})
     return {"sealed": count, "key": kid, "dropped": gone, "kept": left}
+
+
+def rotate_grants(house: House) -> dict[str, Any]:
+    """Sign grants with a new key from now on, and let the gateway take grants by it and by the one before.
+
+    Until the gateway has taken it over, within seconds, it asks the door for every request; none fails.
+    """
+    path = house.loaded.home / "keys" / "grants.json"
+    load_keys(path)
+    with rotating(path):
+        kid = renew(path)
+        runs = change_grant_keys(house.loaded.home / "run", grant_plan(house.loaded))
+        with house.database.write() as tx:
+            record(tx, SYSTEM, "gateway:grants:rotated", None, after={"key_id": kid})
+    return {"key": kid, "gateway": "takes it over" if runs else "does not run"}
 
 
 def _reseal(house: House, table: type[Any]) -> int:

@@ -119,7 +119,7 @@ def envoy_plan(loaded: Loaded) -> EnvoyPlan:
         ),
         door_secret=door_secret(loaded.home / "keys"),
         access_log=loaded.home / "logs" / "access.log",
-        grants=_grants(loaded),
+        grants=grant_plan(loaded),
         files={"apps": (loaded.home / "apps").resolve()},
         stage_paths=stage_paths(loaded.settings.stages),
         door_timeout_s=loaded.settings.content.init_timeout.total_seconds() + DOOR_MARGIN_S,
@@ -128,7 +128,7 @@ def envoy_plan(loaded: Loaded) -> EnvoyPlan:
     )
 
 
-def _grants(loaded: Loaded) -> GrantPlan:
+def grant_plan(loaded: Loaded) -> GrantPlan:
     keys, https = loaded.home / "keys", loaded.public_url.startswith("https:")
     installation = installation_id(keys)
     return GrantPlan(

@@ -11,7 +11,7 @@ commands = typer.Typer(no_args_is_help=True)
 
 @commands.callback()
 def secrets() -> None:
-    """The key that stored secrets are sealed with."""
+    """The keys that stored secrets are sealed with, and grants signed."""
 
 
 @commands.command()
@@ -21,3 +21,12 @@ def rotate(home: Home = None, config: Config = None, as_json: AsJson = False) ->
     from pilothouse.settings import load
 
     show(rotate_secrets(load(home_or_default(home), file=config)), as_json=as_json)
+
+
+@commands.command()
+def rotate_grants(home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
+    """Sign the gateway's grants with a new key, while servers run. The key before counts until the next rotation."""
+    from pilothouse.app.local import rotate_grant_keys
+    from pilothouse.settings import load
+
+    show(rotate_grant_keys(load(home_or_default(home), file=config)), as_json=as_json)

@@ -45,6 +45,17 @@ def add_key(path: Path) -> str:
     return kid
 
 
+def renew(path: Path) -> str:
+    """The same for keys that sign what lives shortly: of the older ones only the last stays. Returns the new key's id."""
+    kid = add_key(path)
+    document = _read(path)
+    before = list(document["keys"])[-2:]
+    document["keys"] = {known: document["keys"][known] for known in before}
+    document["retired"] = {known: document["retired"][known] for known in before if known in document["retired"]}
+    _replace(path, document)
+    return kid
+
+
 def drop_keys(path: Path, *, in_use: Callable[[], Collection[str]]) -> tuple[list[str], list[str]]:
     """Remove keys that were retired long enough ago and that ``in_use`` does not name; returns those removed and those left."""
     document, now = _read(path), clock.now()

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 
 from pilothouse.base import clock
 
-#: A grant is good for so long, and a second more (what the gateway allows for clocks that differ).
-LIFE_S, TOLERANCE_S = 60, 1
+#: A grant is good for so long, and a bit more that the gateway allows for clocks that differ.
+LIFE_S, TOLERANCE_S = 59, 1
+#: Envoy counts whole seconds, so nothing goes on by a grant that was issued longer ago than this.
+REACH_S = LIFE_S + TOLERANCE_S + 1
 
 
 class RecentGrants:
@@ -44,13 +46,13 @@ class RecentGrants:
         """Until then requests may reach the job unasked, so it must not be frozen before (seconds since 1970; 0 = it was never granted)."""
         with self._lock:
             last = self._last.get(job_key)
-            return last + LIFE_S + TOLERANCE_S if last is not None else 0.0
+            return last + REACH_S if last is not None else 0.0
 
     def _forget(self) -> float:
         now = clock.now().timestamp()
         while self._issued:
             (job_key, visit), when = next(iter(self._issued.items()))
-            if when >= now - LIFE_S - TOLERANCE_S:
+            if when >= now - REACH_S:
                 break
             del self._issued[job_key, visit]
             self._visits[job_key] -= 1

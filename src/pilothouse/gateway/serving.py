@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import signal
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from pilothouse.base.ids import new_token
-from pilothouse.gateway.envoy import EnvoyPlan, config
+from pilothouse.gateway.envoy import EnvoyPlan, GrantPlan, config
 from pilothouse.gateway.envoy.binary import Binary
+from pilothouse.gateway.envoy.grants import key_set
 from pilothouse.gateway.supervisor import plan
 
 FLUSH_MS = "1000"
@@ -94,6 +98,50 @@ def secret_file(file: Path) -> str:
     return file.read_text().strip()
 
 
+def change_grant_keys(run: Path, grants: GrantPlan) -> bool:
+    """Let a running gateway take grants by other keys: a second Envoy starts beside the first, and no request fails.
+
+    Whether a supervisor runs there; else there is nothing to do, because the next `prepare` reads the keys anyway.
+    """
+    file, supervisor = run / "supervisor.json", supervisor_of(run)
+    if supervisor is None:
+        return False
+    made = plan.read(file)
+    old = Path(made.envoy.argv[2])
+    document = json.loads(old.read_bytes())
+    _put_keys(document, key_set(grants))
+    digest = _digest(made.envoy.digest, *grants.keys)
+    admin, new = _names(run, digest)
+    document["admin"]["address"]["pipe"]["path"] = str(admin)
+    _write(new, json.dumps(document))
+    argv = [str(new) if word == str(old) else word for word in made.envoy.argv]
+    envoy = replace(made.envoy, argv=tuple(argv), digest=digest, ready_socket=str(admin))
+    plan.write(replace(made, envoy=envoy), file)
+    _forget_old(run)
+    os.kill(supervisor, signal.SIGHUP)
+    return True
+
+
+def supervisor_of(run: Path) -> int | None:
+    """The process that looks after this folder, if one does: it holds the lock."""
+    try:
+        with (run / "supervisor.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(json.loads((run / "processes.json").read_bytes())["supervisor"])
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def _put_keys(part: Any, keys: str) -> None:
+    """Every filter of the configuration that knows grants."""
+    if isinstance(part, dict) and "local_jwks" in part:
+        part["local_jwks"] = {"inline_string": keys}
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        _put_keys(inner, keys)
+
+
 def _control_plane(served: Served) -> plan.Program:
     control_plane = served.control_plane
     return plan.Program(
@@ -110,7 +158,7 @@ def _envoy(served: Served) -> plan.Program:
     """Files carry the digest in their names: the old and the new Envoy run side by side for a while."""
     run = served.envoy.run
     digest = _digest(served.binary.sha256, str(served.concurrency), json.dumps(config(served.envoy)))
-    admin, file = run / f"envoy-{digest[:8]}.sock", run / f"envoy-{digest[:8]}.json"
+    admin, file = _names(run, digest)
     _write(file, json.dumps(config(served.envoy, admin=admin)))
     _forget_old(run)
     # Hot restart would bind Envoy's life to its parent's (PR_SET_PDEATHSIG), and it must outlive the supervisor.
@@ -126,6 +174,10 @@ def _envoy(served: Served) -> plan.Program:
         umask=0o077,
         grace_s=10.0,
     )
+
+
+def _names(run: Path, digest: str) -> tuple[Path, Path]:
+    return run / f"envoy-{digest[:8]}.sock", run / f"envoy-{digest[:8]}.json"
 
 
 def _forget_old(run: Path) -> None:

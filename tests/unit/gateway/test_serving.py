@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.factories.gateway import GRANTS
 
-from pilothouse.gateway.envoy import EnvoyPlan, Listener, dashboard
+from pilothouse.gateway.envoy import EnvoyPlan, Listener, config, dashboard
 from pilothouse.gateway.envoy.binary import Binary
-from pilothouse.gateway.serving import ControlPlane, Served, command, door_secret, prepare
+from pilothouse.gateway.serving import ControlPlane, Served, change_grant_keys, command, door_secret, prepare
 from pilothouse.gateway.supervisor import plan
 
 
@@ -65,6 +67,49 @@ def test_old_configurations_are_forgotten_in_the_end(served: Served) -> None:
     for number in range(1, 9):
         prepare(replace(served, concurrency=number))
     assert len(list(served.envoy.run.glob("envoy-*.json"))) == 5
+
+
+@pytest.fixture
+def supervisor(served: Served) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the supervisor's lock and prints each SIGHUP that it gets."""
+    run = served.envoy.run
+    run.mkdir(parents=True)
+    code = (
+        "import fcntl,signal,sys\nlock = open(sys.argv[1], 'a'); fcntl.flock(lock, fcntl.LOCK_EX)\n"
+        "signal.signal(signal.SIGHUP, lambda *_: print('read again', flush=True))\nprint('ready', flush=True)\n"
+        "while True: signal.pause()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(run / "supervisor.lock")], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        (run / "processes.json").write_text(json.dumps({"supervisor": process.pid}))
+        yield process
+        process.kill()
+
+
+def test_other_keys_of_grants_are_a_new_configuration_that_the_supervisor_reads(
+    served: Served, supervisor: subprocess.Popen[str]
+) -> None:
+    before, keys = plan.read(prepare(served)), replace(GRANTS, keys={"k2": b"2" * 32, "k3": b"3" * 32})
+    assert change_grant_keys(served.envoy.run, keys)
+    assert supervisor.stdout is not None and supervisor.stdout.readline() == "read again\n"
+    after = plan.read(served.envoy.run / "supervisor.json")
+    assert replace(after, envoy=before.envoy) == before
+    assert (after.envoy.digest != before.envoy.digest, after.envoy.argv[3:]) == (True, before.envoy.argv[3:])
+    documents = [json.loads(Path(p.envoy.argv[2]).read_text()) for p in (before, after)]
+    admin = documents[1]["admin"]["address"]["pipe"]
+    assert admin["path"] == after.envoy.ready_socket != before.envoy.ready_socket
+    assert oct(Path(after.envoy.argv[2]).stat().st_mode)[-3:] == "600"
+    wanted = config(replace(served.envoy, grants=keys), admin=Path(admin["path"]))
+    assert documents[1] == json.loads(json.dumps(wanted)), "nothing else has changed"
+
+
+def test_without_a_supervisor_there_is_nothing_to_tell(served: Served) -> None:
+    file = prepare(served)
+    before = file.read_bytes()
+    assert not change_grant_keys(served.envoy.run, replace(GRANTS, keys={"k9": b"9" * 32}))
+    assert file.read_bytes() == before
 
 
 def test_the_doors_secret_is_made_once(tmp_path: Path) -> None:
