@@ -27,7 +27,7 @@ from pilothouse.base import clock
 from pilothouse.connect_api.application import application
 from pilothouse.connect_api.context import Wire
 from pilothouse.content.service.routes import ContentRoutes
-from pilothouse.content.service.scaling import Activity, Chooser
+from pilothouse.content.service.scaling import UNSEEN_S, Activity, Chooser
 from pilothouse.content.service.workers import wanted_worker
 from pilothouse.content.tasks import Reconciler, deploy_task, start_task
 from pilothouse.content.tasks import sweep as sweep_content
@@ -163,9 +163,14 @@ class ControlPlane:
                 log.error("background work failed", exc_info=error)
 
     def _activity(self, job_key: str) -> Activity:
-        busy = self.usage.busy(job_key)
-        recent = self.recent
-        return Activity(len(busy.sockets), recent.count(job_key), recent.used_until(job_key), busy.last)
+        busy, recent = self.usage.busy(job_key), self.recent
+        return Activity(
+            open_sockets=len(busy.sockets),
+            opened_lately=self.usage.opened_since(job_key, clock.now() - timedelta(seconds=UNSEEN_S)),
+            grants=recent.count(job_key),
+            granted_until=recent.used_until(job_key),
+            last_response=busy.last,
+        )
 
     def _sweep(self, run: Run) -> None:
         settings = self.house.loaded.settings

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,13 @@ class UsageReader:
         """How the job is used now, as far as the log tells (about a second old)."""
         with self._lock:
             return self._busy.get(job_key, Busy())
+
+    def opened_since(self, job_key: str, moment: datetime) -> int:
+        """How many of the job's open sockets were opened after ``moment``."""
+        since = moment.timestamp()
+        with self._lock:
+            newest_first = reversed(self._busy.get(job_key, Busy()).sockets.values())
+            return sum(1 for _ in takewhile(lambda began: began > since, newest_first))
 
     def used_since(self, moment: datetime) -> dict[str, float]:
         """Jobs that were used after ``moment``, as the rows tell, each with when its last use began (seconds since 1970)."""

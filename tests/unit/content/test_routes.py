@@ -337,6 +337,8 @@ def test_a_visitor_waits_for_the_next_worker_while_all_are_full_and_is_told_when
     assert isinstance(site.routes.target(site.place(), crowded), Address), "who is there already is served"
     site.set(Content, 1, max_processes=2)
     full = site.routes.target(site.place(), asked)
+    site.change(lambda tx: tx.add(Worker(content_id=1, bundle_id=1, slot=2)))
+    assert site.routes.target(site.place(), asked) == Asleep(True, 60), "the last one is starting"
     assert isinstance(full, Broken) and full.status == 503 and "as many connections as they may have" in full.reason
 
 

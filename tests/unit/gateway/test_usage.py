@@ -257,6 +257,7 @@ def test_a_socket_is_open_from_its_first_line_to_its_second(
     (row,) = rows(sqlite_database)
     assert (row.kind, row.ended_at) == ("socket", None)
     assert len(reader.busy("job1").sockets) == 1
+    assert [reader.opened_since("job1", NOON + timedelta(seconds=s)) for s in (-1, 1)] == [1, 0]
     write(log, line(kind=ENDED, status=101, ms=60_000, page=None))
     reader.once()
     (row,) = rows(sqlite_database)

@@ -192,7 +192,8 @@ class ContentRoutes:
         is_new = asked.is_page_load or asked.is_websocket
         chosen = self._chooser.choose(standing.ready, terms, hint=asked.hint, is_new=is_new)
         if chosen is None:
-            is_growing = bundle.id == known.bundle_id and standing.live < terms.max_processes
+            may_grow = bundle.id == known.bundle_id and standing.live < terms.max_processes
+            is_growing = may_grow or standing.live > len(standing.ready)
             return Asleep(True, terms.init_timeout) if is_growing else Broken(503, _FULL)
         if asked.is_websocket:
             self._chooser.let_in(chosen.job_key)

@@ -17,11 +17,13 @@ UNSEEN_S = 3.0
 
 @dataclass(frozen=True)
 class Activity:
-    """How a job is used: open sockets now, visits with a grant that may still count, until when such a grant may bring requests
-    past the door, and the moment of the last response (both in seconds since 1970; 0 = never).
+    """How a job is used: open sockets now, and how many of them opened in the last `UNSEEN_S` seconds; visits with a grant
+    that may still count, and until when such a grant may bring requests past the door; the moment of the last response.
+    Moments are in seconds since 1970; 0 = never.
     """
 
     open_sockets: int = 0
+    opened_lately: int = 0
     grants: int = 0
     granted_until: float = 0.0
     last_response: float = 0.0
@@ -69,7 +71,7 @@ class Chooser:
         if len(ready) == 1 and not is_new:
             return ready[0]
         uses = {one.job_key: self._activity(one.job_key) for one in ready}
-        late = {one.job_key: self._unseen(one.job_key) for one in ready}
+        late = {key: max(0, self._lately(key) - use.opened_lately) for key, use in uses.items()}
         free = [one for one in ready if uses[one.job_key].open_sockets + late[one.job_key] < terms.connections]
         if is_new and not free:
             return None
@@ -80,7 +82,7 @@ class Chooser:
         with self._lock:
             self._let_in.setdefault(job_key, deque()).append(time.monotonic())
 
-    def _unseen(self, job_key: str) -> int:
+    def _lately(self, job_key: str) -> int:
         with self._lock:
             moments = self._let_in.get(job_key)
             while moments and moments[0] < time.monotonic() - UNSEEN_S:
