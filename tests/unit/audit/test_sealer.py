@@ -83,6 +83,19 @@ def test_a_sink_that_stays_away_is_tried_ever_more_seldom_and_keeps_nobody_waiti
     assert len(other.events) == 600
 
 
+def test_a_sink_with_a_mistake_stops_neither_the_sealer_nor_other_sinks(
+    sqlite_database: Database, seconds: list[float]
+) -> None:
+    class Mistaken(MemorySink):
+        def append(self, head: Head, events: Sequence[Sealed] = ()) -> None:
+            raise UnicodeError("label empty or too long")
+
+    other = MemorySink()
+    work = Sealer(sqlite_database, KEY, {"mistaken": Mistaken(), "other": other})
+    happen(sqlite_database)
+    assert (work.run(), numbers(other)) == (1, ([1], [1]))
+
+
 def test_a_restart_loses_nothing_and_repeats_nothing(database: Database, seconds: list[float]) -> None:
     sink = MemorySink()
     happen(database)

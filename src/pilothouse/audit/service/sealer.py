@@ -13,7 +13,7 @@ from pilothouse.audit.contract import AuditSink, Head, Sealed
 from pilothouse.audit.models import Event, Seal, Told
 from pilothouse.audit.service.chain import head_of, seal
 from pilothouse.audit.service.files import facts_of
-from pilothouse.db import Database, Tx, insert_into
+from pilothouse.db import Database, DatabaseDown, Tx, insert_into
 
 log = structlog.get_logger(__name__)
 BATCH = 500
@@ -50,7 +50,11 @@ class Sealer:
             try:
                 while self._tell(name, sink):
                     pass
-            except OSError as error:
+            except DatabaseDown:
+                raise
+            except (
+                Exception
+            ) as error:  # a sink may be somebody else's code: it stops neither the sealer nor other sinks
                 self._note_trouble(name, trouble, error)
             else:
                 if trouble.times:
@@ -93,11 +97,17 @@ class Sealer:
             return True
         return bool(tx.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}))
 
-    def _note_trouble(self, name: str, trouble: _Trouble, error: OSError) -> None:
+    def _note_trouble(self, name: str, trouble: _Trouble, error: Exception) -> None:
         trouble.times += 1
         pause_s = min(2.0 ** (trouble.times - 1), LONGEST_PAUSE_S)
         trouble.until = time.monotonic() + pause_s
-        log.error("the audit sink failed", sink=name, reason=str(error), times=trouble.times, again_in_s=pause_s)
+        log.error(
+            "the audit sink failed",
+            sink=name,
+            reason=str(error) or type(error).__name__,
+            times=trouble.times,
+            again_in_s=pause_s,
+        )
 
 
 def behind(tx: Tx, sinks: Iterable[str]) -> Mapping[str, int]:
