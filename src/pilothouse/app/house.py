@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pilothouse.app.server import installation_id
+from pilothouse.app.server import disk_id, installation_id
 from pilothouse.audit import audit_sinks
 from pilothouse.audit.contract import AuditSink
 from pilothouse.audit.service import Sealer
@@ -106,11 +105,12 @@ def build(loaded: Loaded) -> House:
 
 
 def sinks_of(loaded: Loaded) -> dict[str, AuditSink]:
-    """By names that tell apart what several servers write, each to its own disk. Raises `UnknownChoice`."""
-    options, server = loaded.settings.audit, socket.gethostname()
-    return {
-        f"{name}@{server}"[:80]: made(audit_sinks, name).from_settings(loaded.home, options) for name in options.sinks
-    }
+    """The sinks of the settings. Those that write to a server's own disk have a name for each server. Raises `UnknownChoice`."""
+    found: dict[str, AuditSink] = {}
+    for name in loaded.settings.audit.sinks:
+        sink = made(audit_sinks, name).from_settings(loaded.home, loaded.settings.audit)
+        found[f"{name}@{disk_id(loaded.home)}" if sink.is_local else name] = sink
+    return found
 
 
 def _engines(loaded: Loaded, database: Database, secrets: Secrets, stages: Stages) -> ContentEngines:

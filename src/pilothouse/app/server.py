@@ -46,9 +46,20 @@ def host_names(loaded: Loaded) -> tuple[str, ...]:
 
 def installation_id(keys: Path) -> str:
     """The name that tells this installation's cookies from another's on the same host; made once."""
-    file = keys / "installation.json"
+    return _id_kept_in(keys / "installation.json")
+
+
+def disk_id(home: Path) -> str:
+    """The name that tells this server's own disk from that of another server of the installation; made once.
+
+    It stands beside the logs and not in the host's name, which changes with every new container.
+    """
+    return _id_kept_in(home / "logs" / "disk.json")
+
+
+def _id_kept_in(file: Path) -> str:
     if not file.exists():
-        keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = file.with_name(f".{new_key()}")
         draft.write_text(json.dumps({"id": new_key(8)}))
         try:

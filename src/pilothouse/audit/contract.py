@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from pilothouse.db import Tx
 
@@ -91,8 +91,11 @@ class Sealed:
 class AuditSink(Protocol):
     """A second place for the chain, outside the database: for its heads, and where wished for the events as well.
 
-    The class has a ``from_settings(home, options)`` that makes one from the section ``audit`` of the settings.
+    The class has a ``from_settings(home, options)`` that makes one from the section ``audit`` of the settings. ``is_local``:
+    what it writes stays on the server's own disk, so that of several servers each tells its own.
     """
+
+    is_local: ClassVar[bool]
 
     def append(self, head: Head, events: Sequence[Sealed]) -> None:
         """Keep ``events``, which are all since the last time, and then ``head``, which is the last one's; durably.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from pilothouse.audit.contract import Head, Sealed, as_line, head_line, heads_in
 from pilothouse.settings.options import Audit
@@ -15,6 +16,8 @@ HEAD_FILE = Path("logs") / "audit-head.log"
 
 class FileSink:
     """``path`` holds heads, ``events`` events. Both may be moved away at any time; the next line begins a new file."""
+
+    is_local: ClassVar[bool] = True
 
     def __init__(self, path: Path, events: Path | None = None) -> None:
         self._path, self._events = path, events

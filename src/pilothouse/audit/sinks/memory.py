@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from pilothouse.audit.contract import Head, Sealed
 from pilothouse.settings.options import Audit
@@ -11,6 +12,8 @@ from pilothouse.settings.options import Audit
 
 class MemorySink:
     """``is_away``: nothing can be kept now."""
+
+    is_local: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.is_away = False

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from pilothouse.audit.contract import Head, Sealed, as_line, head_line
@@ -28,6 +29,8 @@ DATAGRAM_LIMIT = 1800
 
 class SyslogSink:
     """``address``: ``unix:/dev/log``, ``udp://host:514`` or ``tcp://host:601``. ``with_events`` sends events, not heads alone."""
+
+    is_local: ClassVar[bool] = False
 
     def __init__(self, address: str, *, with_events: bool = True) -> None:
         parts = urlsplit(address)
