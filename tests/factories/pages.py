@@ -12,7 +12,13 @@ from pilothouse.audit.pages import ChangeLine, EventLine, EventsView
 from pilothouse.base import clock
 from pilothouse.content.pages import comparing
 from pilothouse.content.pages import views as content
+from pilothouse.content.pages.effect import Effect, Machine
+from pilothouse.content.pages.effect import effects as effect_sentences
+from pilothouse.content.pages.runtime import NUMBERS
+from pilothouse.content.service import Terms
+from pilothouse.content.service.terms import resources_of
 from pilothouse.identity.pages import views as people
+from pilothouse.settings import LoadGroup
 from pilothouse.web import views as web
 from pilothouse.web.service import Moment
 
@@ -91,7 +97,7 @@ def gallery(shown: list[content.Card], **changes: Any) -> content.Gallery:
 def head(shown: content.Card, **changes: Any) -> content.Head:
     base = f"/_/content/{GUID}"
     names = (("open", "Open", ""), ("access", "Access", "/access"), ("variables", "Variables", "/variables"),
-             ("versions", "Versions", "/versions"), ("log", "Log", "/log"), ("settings", "Settings", "/settings"))  # fmt: skip
+             ("versions", "Versions", "/versions"), ("runtime", "Runtime", "/runtime"), ("log", "Log", "/log"), ("settings", "Settings", "/settings"))  # fmt: skip
     tabs = [content.Tab(key, name, base + path, 3 if key == "versions" else None) for key, name, path in names]
     made = content.Head(
         shown, "Development", "mailto:amara.okoye@veridia.example", f"{SERVER}/content/{GUID}/", "", tabs, base, True
@@ -158,23 +164,34 @@ def comparison(*, same: bool = False, many: bool = False) -> content.CompareTab:
 
 
 def log(*, live: bool) -> content.LogTab:
+    packages = [f"  Prepared {name}" for name in ("anyio", "certifi", "click", "fastapi", "h11", "idna", "pydantic")]
     texts = [
-        ("Unpacking bundle 12 (48 kB, 3 files)", "step"), ("Python 3.12 wanted, 3.12.4 found", ""),
-        ("Locking 4 requirements", "step"), ("Resolved 23 packages in 412ms", ""), ("Restoring the library", "step"),
-        ("warning: `httptools` has no wheel for this platform yet, built from source", "warning"),
-        ("Starting a worker", "step"), ("INFO:     Uvicorn running on http://127.0.0.1:39171", ""),
-        ("Traceback (most recent call last):", "error"), ("ModuleNotFoundError: No module named 'numpyy'", "error"),
+        ("Bundle 12: unpacking …", "step"), ("  48 kB, 3 files", ""), ("Matching the runtime …", "step"), ("  Python 3.12 wanted, 3.12.4 found", ""),
+        ("Locking 4 requirements …", "step"), *((text, "") for text in packages), ("Restoring the library …", "step"),
+        ("  warning: `httptools` has no wheel for this platform yet, built from source", "warning"),
+        ("Starting a worker …", "step"), ("  INFO:     Uvicorn running on http://127.0.0.1:39171", ""),
+        ("  Traceback (most recent call last):", "error"), ("  ModuleNotFoundError: No module named 'numpyy'", "error"),
     ]  # fmt: skip
-    lines = [content.Line(_ago(seconds=60 - n * 3), text, tone) for n, (text, tone) in enumerate(texts)]
-    sources = [content.Chip("Last deploy", "?of=deploy", True), content.Chip("Running worker", "?of=worker", False)]
-    return content.LogTab(sources, lines, BUILDING if live else FAILED, "ended after 28 s", "", "")
+    lines = [
+        content.Line(n + 1, _ago(seconds=60 - n * 2), text, tone, tone == "error")
+        for n, (text, tone) in enumerate(texts)
+    ]
+    sources = [content.Chip("Last deploy", "?of=deploy", True), content.Chip("Newest worker", "?of=worker", False)]
+    return content.LogTab(sources, lines, BUILDING if live else FAILED, "ended after 28 s", "", "", "?download")
 
 
 def processes() -> list[content.Process]:
     return [
-        content.Process("k3v9q2m8x4p7", "worker", RUNNING, _ago(minutes=4), None, "", "/stop"),
+        content.Process("k3v9q2m8x4p7", "worker", RUNNING, _ago(minutes=4), None, "", "/stop", "#"),
         content.Process(
-            "b7t2n5c9w1r6", "worker", Badge("ended", "off"), _ago(hours=5), _ago(hours=3), "Replaced by version 12.", ""
+            "b7t2n5c9w1r6",
+            "worker",
+            Badge("ended", "off"),
+            _ago(hours=5),
+            _ago(hours=3),
+            "Replaced by version 12.",
+            "",
+            "#",
         ),
     ]
 
@@ -412,3 +429,24 @@ def storage(**changes: Any) -> web.StorageView:
     ]
     database = [("Size", "412 MB"), ("Bundles", "1,904, together 18 GB"), ("Audit events", "48,213")]
     return replace(web.StorageView(disks, folders, apps, libraries, database, _ago(minutes=4), False), **changes)
+def runtime(**changes: Any) -> content.RuntimeTab:
+    groups = [
+        content.GroupChoice("", "As usual for its kind here: medium", "", True),
+        content.GroupChoice("low", "low", "0.5 cores, 512 MB and 128 processes for a worker, 4 workers", True),
+        content.GroupChoice("medium", "medium", "1 core, 1.0 GB and 256 processes for a worker, 10 workers", True),
+        content.GroupChoice("high", "high", "4 cores, 8.0 GB and 512 processes for a worker, 10 workers", False),
+    ]
+    usual = {"max_processes": "3", "min_processes": "0", "max_conns_per_process": "20", "load_factor": "0.5", "memory_limit": "1024",
+             "cpu_limit": "1", "idle_timeout": "120", "init_timeout": "60", "connection_timeout": "3600", "read_timeout": "3600"}  # fmt: skip
+    numbers = {
+        name: content.Number(name, label, unit, hint, "3" if name == "max_processes" else "", usual[name])
+        for name, (label, unit, hint) in NUMBERS.items()
+    }
+    return replace(content.RuntimeTab(True, groups, "", "", "freeze", "2 min", numbers), **changes)
+
+
+def effects(**changes: Any) -> list[Effect]:
+    """The sentences for the usual terms on a machine of 24 GB, made as they are made for people."""
+    group = LoadGroup(key="medium")
+    usual = Terms(group, resources_of(group), 0, 3, 20, 0.5, 60.0, 120.0, 3600.0, "freeze")
+    return effect_sentences(replace(usual, **changes), Machine(24 << 30, 8))

@@ -111,6 +111,25 @@ def test_the_log_of_the_worker_is_read_from_the_launcher(app: FastAPI, visitor: 
     assert ">failed<" not in visitor.get(f"/_/content/{item.guid}").text
 
 
+def test_any_job_of_the_item_has_its_log_to_read_and_to_download(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    other = publish(app, "amara.okoye", "Mixing explorer")
+    app.state.launcher.lines[item.job_key] = [f"line {n}" for n in range(3200)]
+    visitor.sign_in("amara.okoye")
+    base = f"/_/content/{item.guid}/log"
+    page = visitor.get(f"{base}?of={item.job_key}").text
+    assert 'id="L3200"' in page and 'id="L201"' in page and 'id="L200"' not in page, (
+        "the last lines, with their numbers"
+    )
+    text = visitor.get(f"{base}/download?of={item.job_key}")
+    assert text.text.count("\n") == 3200 and text.text.splitlines()[0].endswith("stdout line 0")
+    assert "attachment" in text.headers["content-disposition"]
+    assert "31 of 42" in visitor.get(f"{base}/download?of=deploy").text
+    assert visitor.get(f"{base}?of={other.job_key}").status_code == 404
+    visitor.sign_in("clara.voss")
+    assert visitor.get(f"{base}/download?of=deploy").status_code == 404
+
+
 def test_deleting_asks_for_the_name(app: FastAPI, visitor: Visitor) -> None:
     item = publish(app, "amara.okoye", "Plant monitor")
     visitor.sign_in("amara.okoye")
@@ -231,3 +250,36 @@ def test_two_versions_are_compared_in_words(app: FastAPI, visitor: Visitor) -> N
     assert "1 file differs, 1 package differs" in page and "2.4.0" in page and ">newer<" in page.replace("</svg>", ">")
     assert "Both are the same." in visitor.get(f"{base}/compare?before={numbers[0]}&after={numbers[0]}").text
     assert visitor.get(f"{base}/compare?before=999").status_code == 404
+
+
+def test_how_workers_run_is_set_explained_and_taken_back(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    visitor.sign_in("amara.okoye")
+    base = f"/_/content/{item.guid}/runtime"
+    assert "As usual for its kind here" in visitor.get(base).text
+    told = visitor.get(f"{base}/effect?max_processes=2&memory_limit=512&idle=stop").text
+    assert "Up to 2 workers of 512 MB: at most 1.0 GB" in told and "is stopped" in told
+    page = visitor.post(base, data={"max_processes": "2", "memory_limit": "512", "idle": "stop"}).text
+    assert "Saved." in page and 'name="memory_limit" value="512"' in page
+    with app.state.database.read() as tx:
+        row = tx.query(Content).one()
+        assert (row.max_processes, row.memory_limit, row.idle, row.idle_timeout) == (2, 512 * 1024 * 1024, "stop", None)
+    undo = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
+    visitor.post(base, data=undo)
+    with app.state.database.read() as tx:
+        row = tx.query(Content).one()
+        assert (row.max_processes, row.memory_limit, row.idle) == (None, None, None)
+
+
+def test_what_workers_may_not_have_is_refused_beside_its_field(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    visitor.sign_in("amara.okoye")
+    base = f"/_/content/{item.guid}/runtime"
+    told = visitor.get(f"{base}/effect?memory_limit=99999999").text
+    assert "“Memory of one worker” of 99999999 MB is more than the load group" in told
+    wrong = visitor.post(base, data={"memory_limit": "99999999", "max_processes": "2"})
+    assert wrong.status_code == 422 and 'value="99999999"' in wrong.text and 'aria-invalid="true"' in wrong.text
+    letters = visitor.post(base, data={"max_processes": "many"})
+    assert letters.status_code == 422 and "Type a number" in letters.text and 'value="many"' in letters.text
+    visitor.sign_in("henrik.dahl")
+    assert visitor.get(f"{base}/effect").status_code == 404

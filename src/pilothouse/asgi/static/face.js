@@ -37,3 +37,6 @@ function small(bitmap, width, height) {
 document.addEventListener("load", (event) => {
   if (event.target.matches?.(".frame iframe")) event.target.parentElement.classList.add("is-loaded");
 }, true);
+
+// On a phone the chosen tab may lie beyond the edge.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });

@@ -1,13 +1,15 @@
-"""The log tab: the last deploy and the running worker, line by line, and the item's jobs."""
+"""The log tab: the last deploy, the running worker or an earlier job, line by line; and the item's jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
 
 from pilothouse.asgi.rendering import Badge, page, to
 from pilothouse.base.access import Permission
@@ -17,13 +19,15 @@ from pilothouse.content.pages import reading
 from pilothouse.content.pages.views import Chip, Line, LogTab, Process
 from pilothouse.content.pages.visit import Visit, VisitOf
 from pilothouse.db import Tx
-from pilothouse.launcher.contract import JobUnknown, LauncherDown
+from pilothouse.launcher.contract import JobUnknown, LauncherDown, LogLine
 from pilothouse.launcher.models import Job
 from pilothouse.tasks.models import Task
 
 router = APIRouter(prefix="/_/content/{guid}/log")
-LINES_SHOWN = 2000
+LINES_SHOWN = 3000
+LINES_KEPT = 10_000_000
 JOBS_SHOWN = 10
+DEPLOY, WORKER = "deploy", "worker"
 
 
 @dataclass(frozen=True)
@@ -39,26 +43,39 @@ class Piece:
 
 @router.get("")
 def show(visit: VisitOf, of: str = "") -> Response:
+    """``of`` is ``deploy``, ``worker`` (the newest job) or the key of a job."""
+
     def shown(tx: Tx, content: Content) -> dict[str, Any]:
         jobs = service.jobs(tx, visit.caller, content, limit=JOBS_SHOWN)
         task = reading.standing(tx, [content])[content.id].deploy
-        source = of or ("deploy" if (task is not None and task.state in reading.UNDER_WAY) or not jobs else "worker")
-        source = "deploy" if source not in ("deploy", "worker") else source
-        tab = _tab(visit, source, _piece(tx, visit, source, task, jobs, 0))
+        is_building = task is not None and task.state in reading.UNDER_WAY
+        source = of or (DEPLOY if is_building or not jobs else WORKER)
+        tab = _tab(visit, source, _piece(tx, visit, content, source, 0))
         return {"view": tab, "processes": [_process(visit, job) for job in jobs]}
 
     return visit.show("content/log.html", shown, permission=Permission.CONTENT_READ)
 
 
 @router.get("/lines")
-def more(visit: VisitOf, of: str = "deploy", after: int = 0) -> Response:
+def more(visit: VisitOf, of: str = DEPLOY, after: int = 0) -> Response:
     """The lines after those that a page has already, to be put at its end."""
     with visit.db.read() as tx:
         content = visit.content(tx, Permission.CONTENT_READ)
-        jobs = service.jobs(tx, visit.caller, content, limit=1)
-        task = reading.standing(tx, [content])[content.id].deploy
-        piece = _piece(tx, visit, of, task, jobs, after)
+        piece = _piece(tx, visit, content, of, after)
     return page(visit.request, "content/lines.html", view=_tab(visit, of, piece))
+
+
+@router.get("/download")
+def download(visit: VisitOf, of: str = DEPLOY) -> Response:
+    """The whole log as text: moment, stream, line."""
+    with visit.db.read() as tx:
+        content = visit.content(tx, Permission.CONTENT_READ)
+        name = f"{content.name}-{of if of.isalnum() else 'log'}.log"
+        task, job = _source(tx, visit, content, of)
+        lines = reading.deploy_lines(tx, task, 0, LINES_KEPT) if task is not None else []
+    text = _told(visit, job) if job is not None else (f"{line.at.isoformat()} deploy {line.text}\n" for line in lines)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
+    return StreamingResponse(text, media_type="text/plain; charset=utf-8", headers=headers)
 
 
 @router.post("/jobs/{key}/stop")
@@ -69,15 +86,23 @@ def stop(visit: VisitOf, key: str) -> Response:
     return to(visit.request, f"/_/content/{visit.guid}/log?of=worker")
 
 
-def _piece(tx: Tx, visit: Visit, source: str, task: Task | None, jobs: Sequence[Job], after: int) -> Piece:
-    if source == "deploy":
+def _source(tx: Tx, visit: Visit, content: Content, of: str) -> tuple[Task | None, Job | None]:
+    """The deploy or the job that ``of`` means. Raises `JobUnknownHere`."""
+    if of == DEPLOY:
+        return reading.standing(tx, [content])[content.id].deploy, None
+    if of == WORKER:
+        return None, next(iter(service.jobs(tx, visit.caller, content, limit=1)), None)
+    return None, service.get_job(tx, visit.caller, content, of)
+
+
+def _piece(tx: Tx, visit: Visit, content: Content, of: str, after: int) -> Piece:
+    task, job = _source(tx, visit, content, of)
+    if task is not None:
         return _of_deploy(tx, task, after)
-    return _of_job(visit, jobs[0], after) if jobs else Piece([], 0, False)
+    return _of_job(visit, job, after) if job is not None else Piece([], 0, False)
 
 
-def _of_deploy(tx: Tx, task: Task | None, after: int) -> Piece:
-    if task is None:
-        return Piece([], 0, False)
+def _of_deploy(tx: Tx, task: Task, after: int) -> Piece:
     lines = reading.deploy_lines(tx, task, after)
     goes_on = task.state in reading.UNDER_WAY
     caption = (
@@ -89,28 +114,44 @@ def _of_deploy(tx: Tx, task: Task | None, after: int) -> Piece:
 
 
 def _of_job(visit: Visit, job: Job, after: int) -> Piece:
-    """Lines count from 1 in a launcher: ``after`` is the number of the last one seen."""
+    """Lines count from 1 in a launcher: ``after`` is the number of the last one seen. A page begins with the last lines."""
+    limit = LINES_SHOWN if after else LINES_KEPT
     try:
-        numbered = list(visit.request.app.state.launcher.logs(job.key, after=after, limit=LINES_SHOWN))
+        numbered = deque(_lines(visit, job, after, limit), maxlen=LINES_SHOWN)
     except (JobUnknown, LauncherDown) as error:
         return Piece([], after, False, None, str(error))
-    lines = [Line(line.at, line.text, reading.tone(line.text)) for _, line in numbered]
+    lines = [Line(n, line.at, line.text, reading.tone(line.text), line.stream == "stderr") for n, line in numbered]
     badge = Badge("running", "good") if job.ended_at is None else Badge("ended", "off")
     return Piece(lines, numbered[-1][0] if numbered else after, job.ended_at is None, badge, job.reason)
+
+
+def _told(visit: Visit, job: Job) -> Iterator[str]:
+    for _, line in _lines(visit, job, 0, LINES_KEPT):
+        yield f"{line.at.isoformat()} {line.stream} {line.text}\n"
+
+
+def _lines(visit: Visit, job: Job, after: int, limit: int) -> Iterator[tuple[int, LogLine]]:
+    found: Iterator[tuple[int, LogLine]] = visit.request.app.state.launcher.logs(job.key, after=after, limit=limit)
+    return found
 
 
 def _tab(visit: Visit, source: str, piece: Piece) -> LogTab:
     follow = f"{visit.base}/log/lines?{urlencode({'of': source, 'after': piece.next})}" if piece.goes_on else ""
     empty = (
         "Nothing was deployed yet."
-        if source == "deploy"
+        if source == DEPLOY
         else "Nothing has run yet. A worker starts when somebody opens it."
+        if source == WORKER
+        else "This job wrote nothing."
     )
     sources = [
-        Chip("Last deploy", f"{visit.base}/log?of=deploy", source == "deploy"),
-        Chip("Worker", f"{visit.base}/log?of=worker", source == "worker"),
+        Chip("Last deploy", f"{visit.base}/log?of={DEPLOY}", source == DEPLOY),
+        Chip("Newest worker", f"{visit.base}/log?of={WORKER}", source == WORKER),
     ]
-    return LogTab(sources, piece.lines, piece.badge, piece.caption, follow, piece.caption or empty)
+    if source not in (DEPLOY, WORKER):
+        sources.append(Chip(f"Job {source}", f"{visit.base}/log?{urlencode({'of': source})}", True))
+    download = f"{visit.base}/log/download?{urlencode({'of': source})}" if piece.lines else ""
+    return LogTab(sources, piece.lines, piece.badge, piece.caption, follow, piece.caption or empty, download)
 
 
 def _process(visit: Visit, job: Job) -> Process:
@@ -122,7 +163,13 @@ def _process(visit: Visit, job: Job) -> Process:
         }.get(job.state, Badge("running", "good"))
     else:
         badge = Badge("out of memory", "bad") if job.out_of_memory else Badge("ended", "off")
-    stop = f"{visit.base}/log/jobs/{job.key}/stop" if job.ended_at is None else ""
     return Process(
-        job.key, job.tag.replace("_", " "), badge, job.started_at or job.queued_at, job.ended_at, job.reason, stop
+        job.key,
+        job.tag.replace("_", " "),
+        badge,
+        job.started_at or job.queued_at,
+        job.ended_at,
+        job.reason,
+        stop=f"{visit.base}/log/jobs/{job.key}/stop" if job.ended_at is None else "",
+        log=f"{visit.base}/log?{urlencode({'of': job.key})}",
     )

@@ -109,9 +109,10 @@ def people(tx: Tx, ids: set[int]) -> dict[int, User]:
 
 
 def deploy_lines(tx: Tx, task: Task, first: int, limit: int = 5000) -> list[Line]:
-    """What a deploy printed, from line ``first`` on."""
+    """What a deploy printed, from line ``first`` on; people count from 1."""
     chosen = select(TaskLine).where(TaskLine.task_id == task.id, TaskLine.number >= first)
-    return [Line(r.at, r.text, tone(r.text)) for r in tx.scalars(chosen.order_by(TaskLine.number).limit(limit))]
+    rows = tx.scalars(chosen.order_by(TaskLine.number).limit(limit))
+    return [Line(row.number + 1, row.at, row.text, tone(row.text)) for row in rows]
 
 
 def last_words(tx: Tx, task: Task) -> str:

@@ -210,11 +210,13 @@ class CompareTab:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a log. ``tone`` is ``error | warning | step`` or empty."""
+    """One line of a log. ``tone`` is ``error | warning | step`` or empty; ``is_stderr`` says where it was written."""
 
+    number: int
     at: datetime
     text: str
     tone: str
+    is_stderr: bool = False
 
 
 @dataclass(frozen=True)
@@ -241,6 +243,43 @@ class Process:
     ended_at: datetime | None
     reason: str
     stop: str
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class Number:
+    """One field for a number; ``usual`` is what holds while it is empty."""
+
+    name: str
+    label: str
+    unit: str
+    hint: str
+    value: str
+    usual: str
+    wrong: str = ""
+
+
+@dataclass(frozen=True)
+class GroupChoice:
+    """A load group that may be chosen, or only looked at."""
+
+    key: str
+    name: str
+    holds: str
+    is_free: bool
+
+
+@dataclass(frozen=True)
+class RuntimeTab:
+    """How its workers run. ``idle`` is empty where the default ``usual_idle`` holds."""
+
+    has_workers: bool
+    groups: Sequence[GroupChoice]
+    load_group: str
+    idle: str
+    usual_idle: str
+    idle_after: str
+    numbers: Mapping[str, Number]
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ _TABS = (
     ("access", "Access", "/access", Permission.CONTENT_READ),
     ("variables", "Variables", "/variables", Permission.CONTENT_READ),
     ("versions", "Versions", "/versions", Permission.CONTENT_READ),
+    ("runtime", "Runtime", "/runtime", Permission.CONTENT_UPDATE),
     ("log", "Log", "/log", Permission.CONTENT_READ),
     ("settings", "Settings", "/settings", Permission.CONTENT_UPDATE),
 )
