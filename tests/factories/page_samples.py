@@ -35,6 +35,7 @@ from tests.factories.pages import (
     settings,
     storage,
     todo,
+    usage,
     users,
     versions,
     wrong,
@@ -200,6 +201,9 @@ def samples() -> list[Sample]:
                 "problem": "“Memory of one worker” of 4096 MB is more than the load group “low” allows: 512 MB.",
             },
         ),
+        Sample("content-usage", "content/usage.html", {"head": usual, "view": usage()}),
+        Sample("content-usage-counts", "content/usage.html", {"head": crowded, "view": usage(kept="counts")}),
+        Sample("content-usage-unused", "content/usage.html", {"head": usual, "view": usage(unused=True)}),
         Sample("account-usual", "identity/account.html", {"view": account()}),
         Sample(
             "account-new-key",

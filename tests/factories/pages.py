@@ -15,8 +15,10 @@ from pilothouse.content.pages import views as content
 from pilothouse.content.pages.effect import Effect, Machine
 from pilothouse.content.pages.effect import effects as effect_sentences
 from pilothouse.content.pages.runtime import NUMBERS
+from pilothouse.content.pages.usage import KEPT, SPANS, _facts, _traffic, _workers
 from pilothouse.content.service import Terms
 from pilothouse.content.service.terms import resources_of
+from pilothouse.content.service.usage import Load, Step
 from pilothouse.identity.pages import views as people
 from pilothouse.settings import LoadGroup
 from pilothouse.web import views as web
@@ -97,7 +99,7 @@ def gallery(shown: list[content.Card], **changes: Any) -> content.Gallery:
 def head(shown: content.Card, **changes: Any) -> content.Head:
     base = f"/_/content/{GUID}"
     names = (("open", "Open", ""), ("access", "Access", "/access"), ("variables", "Variables", "/variables"),
-             ("versions", "Versions", "/versions"), ("runtime", "Runtime", "/runtime"), ("log", "Log", "/log"), ("settings", "Settings", "/settings"))  # fmt: skip
+             ("versions", "Versions", "/versions"), ("runtime", "Runtime", "/runtime"), ("usage", "Usage", "/usage"), ("log", "Log", "/log"), ("settings", "Settings", "/settings"))  # fmt: skip
     tabs = [content.Tab(key, name, base + path, 3 if key == "versions" else None) for key, name, path in names]
     made = content.Head(
         shown, "Development", "mailto:amara.okoye@veridia.example", f"{SERVER}/content/{GUID}/", "", tabs, base, True
@@ -450,3 +452,24 @@ def effects(**changes: Any) -> list[Effect]:
     group = LoadGroup(key="medium")
     usual = Terms(group, resources_of(group), 0, 3, 20, 0.5, 60.0, 120.0, 3600.0, "freeze")
     return effect_sentences(replace(usual, **changes), Machine(24 << 30, 8))
+
+
+def usage(*, unused: bool = False, kept: str = "named") -> content.UsageTab:
+    """A week of an app that people use at work, drawn from sums that look like one."""
+    span = SPANS["week"][1]
+    steps = [
+        Step(at, visits, visits // 2, visits * 34, n % 13 // 12, visits // 3)
+        for n, at in enumerate(span.starts())
+        for visits in [(2, 31 + n, 18 + n // 2, 4)[n % 4] if n // 4 % 7 < 5 else n % 3]
+    ]
+    load = [
+        Load(s.at, {0: 0.02 + s.visits / 70} if s.visits else {}, {0: (140 + s.visits) << 20} if s.visits else {}) for s in steps
+    ]  # fmt: skip
+    spans = [content.Chip(words, "#", key == "week") for key, (words, _, _) in SPANS.items()]
+    visitors = [
+        content.VisitorLine(name, people.initials(name), 40 - 9 * n, _ago(hours=5 * n + 1))
+        for n, name in enumerate(PEOPLE[:4])
+    ]
+    plots = [*_traffic(steps, "6 hours", kept), *_workers(load, "6 hours")]
+    facts = _facts(steps, 23, kept)
+    return content.UsageTab(spans, facts, plots, visitors if kept == "named" else [], KEPT[kept], unused)

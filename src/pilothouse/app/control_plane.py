@@ -29,7 +29,7 @@ from pilothouse.connect_api.context import Wire
 from pilothouse.content.service.routes import ContentRoutes
 from pilothouse.content.service.scaling import UNSEEN_S, Activity, Chooser
 from pilothouse.content.service.workers import wanted_worker
-from pilothouse.content.tasks import Reconciler, deploy_task, start_task
+from pilothouse.content.tasks import SAMPLE_S, Reconciler, Sampler, deploy_task, drop_samples, start_task
 from pilothouse.content.tasks import sweep as sweep_content
 from pilothouse.content.tasks.rouse import Rouser
 from pilothouse.db import DatabaseDown, Listener
@@ -115,6 +115,9 @@ class ControlPlane:
                 daemon=True,
             ),
             threading.Thread(target=self._each, args=(30.0, house.resolver.flush_uses), daemon=True),
+            threading.Thread(
+                target=self._each, args=(SAMPLE_S, Sampler(house.database, house.launcher).once), daemon=True
+            ),
             threading.Thread(target=self._each, args=(GUARD_S, partial(_guard, house.launcher)), daemon=True),
         ]
 
@@ -176,6 +179,7 @@ class ControlPlane:
         settings = self.house.loaded.settings
         sweep_tasks(self.house.database, older_than=settings.tasks.retention)
         sweep_usage(self.house.database, older_than=settings.gateway.usage_kept)
+        drop_samples(self.house.database, older_than=settings.content.samples_kept)
         sweep_content(
             self.house.engines, bundles_kept=settings.content.bundles_kept, jobs_kept=settings.launcher.keep_ended
         )

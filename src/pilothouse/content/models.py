@@ -287,3 +287,22 @@ class Worker(Row):
         ),
         KEPT,
     )
+
+
+class WorkerSample(Row):
+    """What one worker used around ``at``: cores on average since the sample before, and memory in bytes.
+
+    Frozen workers are not sampled: they use no processor.
+    """
+
+    __tablename__ = "worker_sample"
+    id: Mapped[Id]
+    content_id: Mapped[int] = mapped_column(ForeignKey("content.id", ondelete="CASCADE"))
+    slot: Mapped[int] = mapped_column(Integer)
+    at: Mapped[datetime]
+    cores: Mapped[float] = mapped_column(Float)
+    memory: Mapped[int]
+    __table_args__ = (
+        Index("ix_worker_sample_content", "content_id", "at"),
+        Index("ix_worker_sample_at", "at"),
+    )

@@ -213,6 +213,8 @@ class Content(Section):
     and then stopped, and no worker is added to others. Default: a tenth of the machine's memory."""
     drain_timeout: Duration = timedelta(minutes=5)
     """An old worker with open connections is stopped after this long."""
+    samples_kept: Duration = timedelta(days=30)
+    """What workers used, once a minute, is kept this long."""
     bundles_kept: int = Field(20, ge=2)
     """Bundles kept for each content; older inactive ones are removed."""
 

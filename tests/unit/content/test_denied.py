@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ class Rows:
     user: User
 
 
+DAY = service.Span(timedelta(days=1), timedelta(hours=1))
 Call = Callable[[Tx, Principal, Rows], Any]
 
 #: Verb → a call that its owner may make; whom it refuses beyond strangers and nobody.
@@ -49,6 +51,10 @@ VERBS: dict[str, tuple[Call, tuple[Principal, ...]]] = {
     "bundles": (lambda tx, a, r: service.bundles(tx, a, r.content), ()),
     "get_bundle": (lambda tx, a, r: service.get_bundle(tx, a, r.content, None), ()),
     "packages_of": (lambda tx, a, r: service.packages_of(tx, a, r.content, r.bundle), (READER,)),
+    **{
+        verb: (lambda tx, a, r, verb=verb: getattr(service, verb)(tx, a, r.content, span=DAY), (READER,))
+        for verb in ("usage_of", "people_of", "visitors_of", "load_of")
+    },
     "delete_bundle": (lambda tx, a, r: service.delete_bundle(tx, a, r.content, r.bundle), (READER,)),
     "deploy": (lambda tx, a, r: service.deploy(tx, a, r.content, bundle=r.bundle), (READER,)),
     "activate": (lambda tx, a, r: service.activate(tx, a, r.content, bundle=r.bundle), (READER,)),

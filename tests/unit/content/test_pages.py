@@ -7,8 +7,10 @@ import re
 from fastapi import FastAPI
 from tests.factories.pages_app import Visitor, principal, publish
 
+from pilothouse.base import clock
 from pilothouse.content import service as content
 from pilothouse.content.models import Bundle, Content, Lock
+from pilothouse.gateway.models import UsageEvent
 from pilothouse.storage.contract import Blob, put
 
 
@@ -283,3 +285,30 @@ def test_what_workers_may_not_have_is_refused_beside_its_field(app: FastAPI, vis
     assert letters.status_code == 422 and "Type a number" in letters.text and 'value="many"' in letters.text
     visitor.sign_in("henrik.dahl")
     assert visitor.get(f"{base}/effect").status_code == 404
+
+
+def test_use_is_shown_as_numbers_and_plots_with_their_tables(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    visitor.sign_in("amara.okoye")
+    base = f"/_/content/{item.guid}/usage"
+    assert "Nobody opened it in this time" in visitor.get(base).text
+    clara = principal(app, "clara.voss").id
+    with app.state.database.write() as tx:
+        number = tx.query(Content).one().id
+        for n in range(3):
+            tx.add(
+                UsageEvent(
+                    kind="visit",
+                    stream=str(n),
+                    subject_kind="content",
+                    subject_id=number,
+                    principal_id=clara,
+                    started_at=clock.now(),
+                )
+            )
+    page = visitor.get(f"{base}?span=day").text
+    assert "<strong>3</strong><span>visits</span>" in page and "<strong>1</strong><span>person</span>" in page
+    assert page.count("data-plot") == 3 and "Clara Voss" in page and "This stage keeps who visited." in page
+    assert visitor.get(f"{base}?span=nonsense").status_code == 200
+    visitor.sign_in("henrik.dahl")
+    assert visitor.get(base).status_code == 404

@@ -6,11 +6,17 @@
   const HEIGHT = 190;
   const drawn = new Map();
 
+  // An empty value is a gap.
+  function amount(cell) {
+    const value = cell.dataset.value ?? cell.textContent;
+    return value === "" ? null : Number(value);
+  }
+
   function read(figure) {
     const heads = [...figure.querySelectorAll("thead th")].slice(1);
     const rows = [...figure.querySelectorAll("tbody tr")];
     const times = rows.map((row) => new Date(row.querySelector("time").dateTime) / 1000);
-    const columns = heads.map((_, column) => rows.map((row) => Number(row.querySelectorAll("td")[column].dataset.value ?? row.querySelectorAll("td")[column].textContent)));
+    const columns = heads.map((_, column) => rows.map((row) => amount(row.querySelectorAll("td")[column])));
     return { heads, data: [times, ...columns] };
   }
 
@@ -18,7 +24,7 @@
     const color = token(head.dataset.tone === "bad" ? "alarm" : head.dataset.tone);
     const shape = head.dataset.shape;
     const paths = { step: uPlot.paths.stepped({ align: -1 }), bar: uPlot.paths.bars({ size: [0.8, 12] }) }[shape] ?? uPlot.paths.linear();
-    return { label: head.textContent, stroke: color, width: shape === "bar" ? 0 : 2, fill: shape === "bar" ? color : `${color}1f`, paths, points: { show: false } };
+    return { label: head.textContent, stroke: color, width: shape === "bar" ? 0 : 2, fill: shape === "bar" ? color : `${color}1f`, paths, points: shape === "line" ? { size: 5 } : { show: false } };
   }
 
   const axis = () => ({ stroke: token("quiet"), font: "12px Inter Variable, system-ui", grid: { stroke: token("line"), width: 1 }, ticks: { show: false } });
@@ -34,7 +40,7 @@
   // The values under the pointer, else the last ones, stand in the labels above.
   function tell(figure, plot) {
     const at = plot.cursor.idx ?? plot.data[0].length - 1;
-    figure.querySelectorAll(".plot-label b").forEach((value, number) => { value.textContent = plot.data[number + 1][at]; });
+    figure.querySelectorAll(".plot-label b").forEach((value, number) => { value.textContent = plot.data[number + 1][at] ?? "—"; });
     const when = new Date(plot.data[0][at] * 1000);
     figure.querySelector(".plot-labels time").textContent = `${day.format(when)}, ${hour.format(when)}`;
   }
@@ -44,12 +50,14 @@
     if (!data[0].length) return;
     const place = figure.querySelector(".plot-canvas");
     drawn.get(figure)?.destroy();
-    const top = Math.max(1, ...data.slice(1).flat());
+    const most = Math.max(0, ...data.slice(1).flat());
+    const top = most > 0 && most < 1 ? most : Math.max(1, most);
     const whole = (plot, splits) => splits.map((value) => (Number.isInteger(value) ? value : ""));
     const plot = new uPlot({
       width: place.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { y: false, drag: { x: false, y: false } },
       scales: { x: { time: true }, y: { range: [0, top * 1.1] } },
       axes: [{ ...axis(), size: 30, values: stamps }, { ...axis(), size: 44, values: top < 10 ? whole : undefined }],
+      axes: [{ ...axis(), values: stamps }, { ...axis(), size: 44, values: top >= 1 && top < 10 ? whole : undefined }],
       series: [{}, ...heads.map(look)],
       hooks: { setCursor: [(self) => tell(figure, self)] },
     }, data, place);

@@ -283,6 +283,60 @@ class RuntimeTab:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """One number that stands large, with what it counts."""
+
+    amount: str
+    words: str
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One moment of a plot and its values; ``None`` where there is none."""
+
+    at: datetime
+    values: Sequence[float | None]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a plot: its words, the tone of its colour, and its shape (``line``, ``step`` or ``bar``)."""
+
+    label: str
+    tone: str
+    shape: str
+
+
+@dataclass(frozen=True)
+class PlotShown:
+    title: str
+    hint: str
+    series: Sequence[Series]
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class VisitorLine:
+    name: str
+    initials: str
+    visits: int
+    last_at: datetime
+
+
+@dataclass(frozen=True)
+class UsageTab:
+    """How it was used in the chosen span. ``kept`` says what its stage keeps of visitors."""
+
+    spans: Sequence[Chip]
+    facts: Sequence[Fact]
+    plots: Sequence[PlotShown]
+    visitors: Sequence[VisitorLine]
+    kept: str
+    is_unused: bool
+
+
+@dataclass(frozen=True)
 class SettingsTab:
     """What people call it and find it by, its picture, its owner, and the end of it.
 

@@ -27,6 +27,7 @@ _TABS = (
     ("variables", "Variables", "/variables", Permission.CONTENT_READ),
     ("versions", "Versions", "/versions", Permission.CONTENT_READ),
     ("runtime", "Runtime", "/runtime", Permission.CONTENT_UPDATE),
+    ("usage", "Usage", "/usage", Permission.CONTENT_READ),
     ("log", "Log", "/log", Permission.CONTENT_READ),
     ("settings", "Settings", "/settings", Permission.CONTENT_UPDATE),
 )

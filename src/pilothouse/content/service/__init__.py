@@ -34,14 +34,16 @@ from pilothouse.content.service.sharing import (
     shares_of,
 )
 from pilothouse.content.service.terms import LimitExceeded, Terms, WorkerRules
+from pilothouse.content.service.usage import Span, load_of, people_of, usage_of, visitors_of
 from pilothouse.content.service.vanity import clear_vanity, set_vanity, vanity_of, vanity_paths
 from pilothouse.content.service.variables import set_variables, variable_names, variable_values
 
 __all__ = [
-    "Choices", "LimitExceeded", "Terms", "Wanted", "WorkerRules", "access_list", "activate", "add_bundle", "bundles", "change_grant",
-    "choices", "clear_vanity", "content_of_id", "count_content", "create_content", "delete_bundle", "delete_content", "deploy",
-    "deployments", "favourites_of", "feature", "get_bundle", "get_content", "get_job", "grant", "grant_of", "jobs", "keep_at_hand",
-    "leave_content", "list_content", "packages_of", "personal_content", "read_manifest", "resource_of", "revoke_grant", "running_jobs",
-    "set_tags", "set_thumbnail", "set_vanity", "set_variables", "share_of", "shares_of", "stop_job", "tags_of", "thumbnail",
-    "thumbnails_of", "update_content", "vanity_of", "vanity_paths", "variable_names", "variable_values",
+    "Choices", "LimitExceeded", "Span", "Terms", "Wanted", "WorkerRules", "access_list", "activate", "add_bundle", "bundles",
+    "change_grant", "choices", "clear_vanity", "content_of_id", "count_content", "create_content", "delete_bundle", "delete_content",
+    "deploy", "deployments", "favourites_of", "feature", "get_bundle", "get_content", "get_job", "grant", "grant_of", "jobs",
+    "keep_at_hand", "leave_content", "list_content", "load_of", "packages_of", "people_of", "personal_content", "read_manifest",
+    "resource_of", "revoke_grant", "running_jobs", "set_tags", "set_thumbnail", "set_vanity", "set_variables", "share_of", "shares_of",
+    "stop_job", "tags_of", "thumbnail", "thumbnails_of", "update_content", "usage_of", "vanity_of", "vanity_paths", "variable_names",
+    "variable_values", "visitors_of",
 ]  # fmt: skip

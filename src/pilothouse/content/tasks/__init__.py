@@ -3,7 +3,18 @@
 from pilothouse.content.tasks.deploy import deploy_task
 from pilothouse.content.tasks.engines import ContentEngines, Language
 from pilothouse.content.tasks.reconcile import Reconciler
+from pilothouse.content.tasks.sampling import SAMPLE_S, Sampler, drop_samples
 from pilothouse.content.tasks.start import start_task
 from pilothouse.content.tasks.sweep import sweep
 
-__all__ = ["ContentEngines", "Language", "Reconciler", "deploy_task", "start_task", "sweep"]
+__all__ = [
+    "SAMPLE_S",
+    "ContentEngines",
+    "Language",
+    "Reconciler",
+    "Sampler",
+    "deploy_task",
+    "drop_samples",
+    "start_task",
+    "sweep",
+]
