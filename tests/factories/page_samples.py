@@ -78,8 +78,12 @@ def samples() -> list[Sample]:
             False,
         ),
         Sample("home-usual", "web/home.html", {"view": home(now=now(busy=True))}),
-        Sample("home-first", "web/home.html", {"view": home(mine=[], colleagues=[], first_steps=True)}),
-        Sample("home-viewer", "web/home.html", {"view": home(mine=[], colleagues=cards(), may_publish=False)}),
+        Sample(
+            "home-first",
+            "web/home.html",
+            {"view": home(favourites=[], mine=[], colleagues=[], featured=[], first_steps=True)},
+        ),
+        Sample("home-viewer", "web/home.html", {"view": home(mine=[], colleagues=cards()[2:5], may_publish=False)}),
         Sample("home-operator", "web/home.html", {"view": home(operator=True, todo=todo())}),
         Sample(
             "home-overfull",

@@ -237,8 +237,11 @@ def now(*, busy: bool) -> web.Now:
 
 
 def home(**changes: Any) -> web.HomeView:
+    """The home page; the names of shelves go to them, all other changes to the view."""
+    usual = {"favourites": cards()[:1], "mine": cards()[1:2], "colleagues": cards()[2:5], "featured": cards()[5:]}
+    shelves = web.Shelves(**{name: changes.pop(name, shown) for name, shown in usual.items()})
     made = web.HomeView(
-        now(busy=False), cards()[:2], cards()[2:], True, False, f"rsconnect add -s {SERVER} -n pilothouse -k KEY",
+        now(busy=False), shelves, True, False, f"rsconnect add -s {SERVER} -n pilothouse -k KEY",
         "rsconnect deploy fastapi -n pilothouse .", False,
     )  # fmt: skip
     return replace(made, **changes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import func, or_, select
@@ -22,7 +23,7 @@ from pilothouse.content.service.content import visible
 from pilothouse.db import Tx
 from pilothouse.stages import StageRef
 from pilothouse.tasks.models import Task, TaskState
-from pilothouse.web.views import Build, HomeView, Now, NowView, ToDo
+from pilothouse.web.views import Build, HomeView, Now, NowView, Shelves, ToDo
 
 router = APIRouter()
 CARDS_SHOWN = 6
@@ -38,22 +39,37 @@ def home(request: Request, db: Db, caller: SignedIn, stage: Stage) -> Response:
     base, server = frame(request).base, server_url(request)
     may_publish, is_operator = may(caller, Permission.CONTENT_CREATE), may(caller, Permission.JOB_LIST)
     with db.read() as tx:
-        mine = service.list_content(tx, caller, stage, wanted=service.Wanted(owner_id=caller.id), limit=CARDS_SHOWN)
-        recent = service.list_content(tx, caller, stage, limit=CARDS_SHOWN * 3)
-        theirs = [row for row in recent if row.owner_id != caller.id][:CARDS_SHOWN]
-        cards = reading.cards(tx, [*mine, *theirs], base)
+        shelves = _shelves(tx, caller, stage, base)
+        first_steps = may_publish and not shelves.mine and not (is_operator and shelves.colleagues)
         view = HomeView(
             now=now(request, tx, caller, stage),
-            mine=cards[: len(mine)],
-            colleagues=cards[len(mine) :],
+            shelves=shelves,
             may_publish=may_publish,
-            first_steps=may_publish and not mine and not (is_operator and theirs),
+            first_steps=first_steps,
             add_command=f"rsconnect add -s {server} -n {stage.key} -k KEY",
             deploy_command=f"rsconnect deploy fastapi -n {stage.key} .",
             operator=is_operator,
-            todo=todo(tx, caller, stage, base) if is_operator else (),
+            todo=todo(tx, caller, stage, base) if is_operator or shelves.mine else (),
         )
     return page(request, "web/home.html", view=view)
+
+
+def _shelves(tx: Tx, caller: Principal, stage: StageRef, base: str) -> Shelves:
+    """What is at hand, what is one's own, what is featured, and what is new from others; no item stands on two."""
+
+    def found(limit: int = CARDS_SHOWN, **wanted: Any) -> list[Content]:
+        return service.list_content(tx, caller, stage, wanted=service.Wanted(**wanted), limit=limit)
+
+    favourites = found(kept_by=caller.id or 0)
+    seen = {row.id for row in favourites}
+    mine = [row for row in found(CARDS_SHOWN * 2, owner_id=caller.id) if row.id not in seen][:CARDS_SHOWN]
+    featured = [row for row in found(CARDS_SHOWN * 2, featured=True) if row.id not in seen][:CARDS_SHOWN]
+    seen |= {row.id for row in featured}
+    recent = [row for row in found(CARDS_SHOWN * 4) if row.owner_id != caller.id and row.id not in seen][:CARDS_SHOWN]
+    mine = [row for row in mine if row.id not in seen]
+    rows = [favourites, mine, featured, recent]
+    cards = iter(reading.cards(tx, [row for part in rows for row in part], base, caller))
+    return Shelves(*([next(cards) for _ in part] for part in rows))
 
 
 @router.get("/_/home/now")
@@ -110,8 +126,9 @@ def _sentence(request: Request, builds: Sequence[Build]) -> str:
 
 
 def todo(tx: Tx, caller: Principal, stage: StageRef, base: str) -> list[ToDo]:
-    """What does not work, with its cause in one line."""
-    rows = service.list_content(tx, caller, stage, limit=LOOKED_THROUGH)
+    """What does not work, with its cause in one line: for operators of everybody, for others of what is theirs."""
+    wanted = service.Wanted(owner_id=None if may(caller, Permission.JOB_LIST) else caller.id)
+    rows = service.list_content(tx, caller, stage, wanted=wanted, limit=LOOKED_THROUGH)
     standings = reading.standing(tx, rows)
     found = []
     for row in rows:

@@ -45,10 +45,19 @@ class ToDo:
 
 
 @dataclass(frozen=True)
+class Shelves:
+    """Content on the home page, by why it stands there."""
+
+    favourites: Sequence[Card] = ()
+    mine: Sequence[Card] = ()
+    featured: Sequence[Card] = ()
+    colleagues: Sequence[Card] = ()
+
+
+@dataclass(frozen=True)
 class HomeView:
     now: Now
-    mine: Sequence[Card]
-    colleagues: Sequence[Card]
+    shelves: Shelves
     may_publish: bool
     first_steps: bool
     add_command: str
