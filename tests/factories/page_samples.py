@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.factories.pages import (
     FAILED,
+    GUID,
     LONG,
     NOT_YET,
     PEOPLE,
@@ -281,9 +282,15 @@ def samples() -> list[Sample]:
             "web/refusal.html",
             {
                 "view": web.Refusal(
-                    "This is not yours to see",
-                    "It is open to the people and groups that Amara Okoye named.",
+                    "You may not do this",
+                    "You may not do this: it needs the permission content:content:update. "
+                    "It is given to publishers who are editor of the item, and to administrators.",
                     [web.Action("Ask Amara Okoye", "mailto:a@example"), web.Action("Home", "/")],
+                    facts=[
+                        ("What was tried", f"/_/content/{GUID}/settings"),
+                        ("Which rule", "content:content:update"),
+                        ("Who decides", "Amara Okoye"),
+                    ],
                 )
             },
             False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 import structlog
@@ -13,8 +14,12 @@ from pilothouse.asgi.rendering import frame, page
 from pilothouse.asgi.request_ids import request_id
 from pilothouse.asgi.texts import catalogue
 from pilothouse.base.errors import Conflict, Denied, NotAuthenticated, NotFound, PilothouseError, Unavailable
+from pilothouse.content import service
+from pilothouse.identity.models import User
 from pilothouse.web.views import Action, Refusal
 
+#: The page of one content, anywhere in a path.
+ITEM = re.compile(r"/_/content/([0-9a-f-]{36})(?:/|$)")
 log = structlog.get_logger(__name__)
 
 TITLES: tuple[tuple[type[PilothouseError], str], ...] = (
@@ -33,11 +38,37 @@ def refusal(request: Request, error: PilothouseError) -> Response:
         return _ask_to_sign_in(request, base)
     said = catalogue(frame(request).language).gettext
     title = said(next(words for family, words in TITLES if isinstance(error, family)))
-    actions = [Action(said("Home"), f"{base}/")]
+    owner = _owner(request) if isinstance(error, Denied) else None
+    actions = []
+    if owner is not None and owner.email:
+        subject = quote(f"{title}: {request.url.path}")
+        actions.append(Action(said("Ask %(name)s") % {"name": owner.display_name}, f"mailto:{quote(owner.email)}?subject={subject}"))  # fmt: skip
     if _came_from_here(request):
         actions.append(Action(said("Back"), request.headers["referer"]))
-    view = Refusal(title, str(error), actions, str(error.facts.get("detail", "")), request_id())
+    actions.append(Action(said("Home"), f"{base}/"))
+    facts = []
+    if permission := str(error.facts.get("permission", "")):
+        facts = [
+            (said("What was tried"), request.url.path),
+            (said("Which rule"), permission),
+            (said("Who decides"), owner.display_name if owner else said("An administrator")),
+        ]
+    view = Refusal(title, str(error), actions, str(error.facts.get("detail", "")), request_id(), facts)
     return page(request, "web/refusal.html", status=status_of(error), view=view)
+
+
+def _owner(request: Request) -> User | None:
+    """Of the item whose page it is, if whoever asks may see it."""
+    state, item = request.state, ITEM.search(request.url.path)
+    if item is None:
+        return None
+    try:
+        with request.app.state.database.read() as tx:
+            content = service.get_content(tx, state.principal, state.stage, item[1])
+            found: User | None = tx.get(User, content.owner_id)
+            return found if found is not None and found.id != state.principal.id else None
+    except PilothouseError:
+        return None
 
 
 def not_found(request: Request) -> Response:

@@ -249,3 +249,4 @@ class Refusal:
     actions: Sequence[Action]
     detail: str = ""
     request_id: str = ""
+    facts: Sequence[tuple[str, str]] = ()

@@ -312,3 +312,16 @@ def test_use_is_shown_as_numbers_and_plots_with_their_tables(app: FastAPI, visit
     assert visitor.get(f"{base}?span=nonsense").status_code == 200
     visitor.sign_in("henrik.dahl")
     assert visitor.get(base).status_code == 404
+
+
+def test_who_was_taken_off_the_list_is_put_back_with_one_button(app: FastAPI, visitor: Visitor) -> None:
+    base = f"/_/content/{publish(app, 'amara.okoye', 'Plant monitor').guid}/access"
+    visitor.sign_in("amara.okoye")
+    line = re.search(
+        r"/access/(\d+)/remove", visitor.post(base, data={"principal": "clara.voss", "share": "editor"}).text
+    )
+    assert line is not None
+    page = visitor.post(f"{base}/{line[1]}/remove").text
+    undo = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
+    assert undo == {"principal": "clara.voss", "share": "editor"}
+    assert "Clara Voss may change it." in visitor.post(base, data=undo).text

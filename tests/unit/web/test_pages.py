@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.factories.pages_app import Visitor
+from fastapi import FastAPI
+from tests.factories.pages_app import Visitor, publish
 
 
 def test_every_page_carries_the_policy_that_allows_no_inline_code_and_frames_only_content(visitor: Visitor) -> None:
@@ -25,3 +26,18 @@ def test_the_pages_speak_german_to_those_who_ask_for_it(visitor: Visitor) -> Non
 def test_the_addresses_that_clients_print_lead_to_a_page(visitor: Visitor) -> None:
     page = visitor.get("/connect").text
     assert "connect.js" in page and 'data-base=""' in page
+
+
+def test_a_refusal_names_the_rule_who_decides_and_how_to_ask(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor", open_to="logged_in")
+    visitor.sign_in("clara.voss")
+    page = visitor.get(f"/_/content/{item.guid}/settings").text
+    assert "Ask Amara Okoye" in page and "mailto:amara.okoye%40veridia.example?subject=" in page
+    assert "content:content:update" in page and f"/_/content/{item.guid}/settings" in page
+    assert "An administrator" in visitor.get("/_/admin").text
+
+
+def test_a_refusal_does_not_betray_who_owns_what_one_may_not_see(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Secret thing")
+    visitor.sign_in("clara.voss")
+    assert "Okoye" not in visitor.get(f"/_/content/{item.guid}/settings").text

@@ -12,7 +12,7 @@ from pilothouse.base.errors import Invalid
 from pilothouse.content import service
 from pilothouse.content.models import Content
 from pilothouse.content.pages import reading
-from pilothouse.content.pages.views import AccessTab, Granted
+from pilothouse.content.pages.views import AccessTab, Done, Granted
 from pilothouse.content.pages.visit import Visit, VisitOf
 from pilothouse.db import Tx
 from pilothouse.identity import service as identity
@@ -36,9 +36,10 @@ def show(visit: VisitOf) -> Response:
 
 @router.post("/open-to")
 def open_to(visit: VisitOf, open_to: Annotated[OpenTo, Form()]) -> Response:
-    def change(tx: Tx, content: Content) -> str:
+    def change(tx: Tx, content: Content) -> Done:
+        before = content.access_type
         service.update_content(tx, visit.caller, content, changes={"access_type": open_to.value})
-        return "Saved. It acts at the next page load."
+        return Done("Saved. It acts at the next page load.", f"{visit.base}/access/open-to", {"open_to": before})
 
     return visit.change(change, _show)
 
@@ -47,28 +48,34 @@ def open_to(visit: VisitOf, open_to: Annotated[OpenTo, Form()]) -> Response:
 def add(
     visit: VisitOf, principal: Annotated[str, Form()] = "", share: Annotated[Share, Form()] = Share.VIEWER
 ) -> Response:
-    def change(tx: Tx, content: Content) -> str:
+    def change(tx: Tx, content: Content) -> Done:
         found = _named(tx, visit, principal.strip())
-        service.grant(tx, visit.caller, content, principal=found, share=share)
-        return f"{_name(found)} may {'change' if share is Share.EDITOR else 'open'} it."
+        line = service.grant(tx, visit.caller, content, principal=found, share=share)
+        words = f"{_name(found)} may {'change' if share is Share.EDITOR else 'open'} it."
+        return Done(words, f"{visit.base}/access/{line.id}/remove")
 
     return visit.change(change, partial(_show, typed=principal))
 
 
 @router.post("/{line}")
 def change_line(visit: VisitOf, line: int, share: Annotated[Share, Form()]) -> Response:
-    def change(tx: Tx, content: Content) -> str:
-        service.change_grant(tx, visit.caller, content, service.grant_of(tx, content, line), share=share)
-        return "Saved."
+    def change(tx: Tx, content: Content) -> Done:
+        named = service.grant_of(tx, content, line)
+        before = named.share
+        service.change_grant(tx, visit.caller, content, named, share=share)
+        return Done("Saved.", f"{visit.base}/access/{line}", {"share": before})
 
     return visit.change(change, _show)
 
 
 @router.post("/{line}/remove")
 def remove_line(visit: VisitOf, line: int) -> Response:
-    def change(tx: Tx, content: Content) -> str:
-        service.revoke_grant(tx, visit.caller, content, service.grant_of(tx, content, line))
-        return "Removed. It acts at the next page load."
+    def change(tx: Tx, content: Content) -> Done:
+        named = service.grant_of(tx, content, line)
+        who = tx.get(User, named.user_id) if named.user_id else tx.get(Group, named.group_id)
+        again = {"principal": who.username if isinstance(who, User) else who.name if who else "", "share": named.share}
+        service.revoke_grant(tx, visit.caller, content, named)
+        return Done("Removed. It acts at the next page load.", f"{visit.base}/access", again)
 
     return visit.change(change, _show)
 
