@@ -81,15 +81,15 @@ def _facts(steps: Sequence[Step], people: int, kept: str) -> list[Fact]:
 def _traffic(steps: Sequence[Step], step: str, kept: str) -> list[PlotShown]:
     visits, hint = [Series("Visits", "good", "bar")], f"Page loads for each {step}."
     if kept != "counts":
-        visits.append(Series("People", "cold", "step"))
+        visits.append(Series("People", "cold", "line"))
         hint = f"Page loads for each {step}, and how many different people made them."
-    requests = [Series("Requests", "cold", "step"), Series("Failed", "bad", "bar")]
+    requests = [Series("Requests", "cold", "bar"), Series("Failed", "bad", "bar")]
     failed = f"For each {step}. Failed: the answer had the status 500 or above."
     opened = f"The most at once in each {step}. A page of an app that stays in touch is one."
     return [
         PlotShown("Visits", hint, visits, [Row(s.at, [s.visits, s.people][: len(visits)]) for s in steps]),
         PlotShown("Requests", failed, requests, [Row(s.at, [s.requests, s.failed]) for s in steps]),
-        PlotShown("Open connections", opened, [Series("Open", "signal", "step")], [Row(s.at, [s.open]) for s in steps]),
+        PlotShown("Open connections", opened, [Series("Open", "signal", "bar")], [Row(s.at, [s.open]) for s in steps]),
     ]
 
 

@@ -8,8 +8,8 @@ from alembic import op
 from pilothouse.db import UtcDateTime
 
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 
 def upgrade() -> None:
