@@ -26,7 +26,7 @@ def test_the_effect_follows_what_is_typed_and_saving_keeps_it(app: FastAPI, tab:
     tab.check("input[name=idle][value=stop]")
     tab.wait_for_selector("#effect >> text=is stopped: its memory")
     tab.click("button:has-text('Save')")
-    tab.wait_for_selector("text=Workers that run go on")
+    tab.wait_for_selector("text=New workers take over")
     with app.state.database.read() as tx:
         row = tx.query(Content).one()
         assert (row.max_processes, row.memory_limit, row.idle) == (2, 256 * 1024 * 1024, "stop")

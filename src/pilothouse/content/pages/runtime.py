@@ -88,8 +88,10 @@ def save(visit: VisitOf, fields: Fields) -> Response:
         except (ContentInvalid, service.LimitExceeded) as error:
             wrong.update(_field_of(error))
             raise
-        words = "Saved. Workers that run go on; new ones follow it."
-        return Done(words, f"{visit.base}/runtime", before)
+        after = _texts(content)
+        moved = any(before[name] != after[name] for name in ("memory_limit", "cpu_limit", "load_group"))
+        words = "New workers take over, those that run drain." if moved else "Workers that run go on as they are."
+        return Done(f"Saved. {words}", f"{visit.base}/runtime", before)
 
     return visit.change(change, partial(_show, texts=read.texts, wrong=wrong))
 
