@@ -27,9 +27,12 @@ class Shape:
 
 @dataclass(frozen=True)
 class Drawing:
-    """What the template draws on a field of `WIDTH` by `HEIGHT`, in the colour ``tint``."""
+    """What the template draws on a field of `WIDTH` by `HEIGHT`, in the colour ``tint``: a path for each weight (1 to 3).
 
-    shapes: Sequence[Shape]
+    Their strokes, 3 wide with round joins, make the corners round.
+    """
+
+    paths: Sequence[tuple[int, str]]
     tint: int
 
 
@@ -37,7 +40,14 @@ def drawing(title: str, *, icon: str, kind_tint: int, department: str) -> Drawin
     """A motif for the kind that has this ``icon``, varied by the title; coloured by the department, else by the kind."""
     tint = DEPARTMENTS[hashlib.sha256(department.lower().encode()).digest()[8] % len(DEPARTMENTS)]
     motif = {"api": _calls, "server": _calls, "file-text": _pages, "circle-dashed": _nothing}.get(icon, _bars)
-    return Drawing(tuple(motif(hashlib.sha256(title.encode()).digest())), tint if department else kind_tint)
+    shapes = list(motif(hashlib.sha256(title.encode()).digest()))
+    paths = [(weight, "".join(_path(s) for s in shapes if s.weight == weight)) for weight in (1, 2, 3)]
+    return Drawing([(weight, path) for weight, path in paths if path], tint if department else kind_tint)
+
+
+def _path(shape: Shape) -> str:
+    width, height = shape.width - 3, shape.height - 3
+    return f"M{shape.x + 1} {shape.y + 1}h{width}v{height}h-{width}z"
 
 
 def _bars(seed: bytes) -> Iterator[Shape]:
