@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.factories.item_pages import comparison, effects, runtime, usage
 from tests.factories.pages import (
     FAILED,
     GUID,
@@ -17,8 +18,6 @@ from tests.factories.pages import (
     account,
     card,
     cards,
-    comparison,
-    effects,
     events,
     filters,
     gallery,
@@ -32,11 +31,9 @@ from tests.factories.pages import (
     overview,
     processes,
     queue,
-    runtime,
     settings,
     storage,
     todo,
-    usage,
     users,
     versions,
     wrong,

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.factories.pages import effects
+from tests.factories.item_pages import effects
 
 GB = 1 << 30
 
