@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from pilothouse.app import personal
 from pilothouse.app.house import House
 from pilothouse.asgi import problems, static_files
+from pilothouse.asgi.branding import branding
 from pilothouse.audit import api as audit_api
 from pilothouse.audit import pages as audit_pages
 from pilothouse.audit.contract import People
@@ -54,7 +55,7 @@ def dashboard(house: House) -> FastAPI:
         house.xsrf_key,
     )
     state.identity_rules, state.people = house.rules, People(_names, _find)
-    state.content_origin = origins(house).content
+    state.content_origin, state.branding = origins(house).content, branding(house.loaded.settings.web)
     for part in (
         static_files,
         identity_api,

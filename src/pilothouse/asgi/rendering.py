@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from pilothouse.asgi import formats
+from pilothouse.asgi.branding import OURS, Branding
 from pilothouse.asgi.places import ADMINISTRATION_PARTS, Place, places
 from pilothouse.asgi.static_files import static_url
 from pilothouse.asgi.texts import catalogue, chosen_language
@@ -61,6 +62,7 @@ class Frame:
     path: str
     xsrf: str
     language: str
+    brand: Branding = OURS
 
     @property
     def base(self) -> str:
@@ -85,6 +87,7 @@ def frame(request: Request) -> Frame:
         path=request.url.path,
         xsrf=getattr(request.state, "xsrf", None) or request.cookies.get("RSC-XSRF", ""),
         language=chosen_language(request.headers.get("accept-language", "")),
+        brand=getattr(request.app.state, "branding", OURS),
     )
 
 

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, SecretStr, model_validator
 
+from pilothouse.settings.branding import Web
+
 MB = 1024 * 1024
 
 
@@ -345,6 +347,7 @@ class Settings(Section):
     logging: Logging = Logging()
     metrics: Metrics = Metrics()
     connect_api: ConnectApi = ConnectApi()
+    web: Web = Web()
     stages: list[StageOption] = [
         StageOption(key="dev", title="Development"),
         StageOption(key="prod", title="Production"),
