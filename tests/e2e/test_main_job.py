@@ -260,7 +260,7 @@ def test_a_python_that_is_not_there_is_refused_with_what_is(ph: Installation) ->
     wanted = manifest().replace(b"3.11.0", b"2.7.18")
     task = deploy_archive(ph, archive({"manifest.json": wanted, "app.py": b"app = 1", "requirements.txt": b"fastapi"}))
     assert "no Python that fits 2.7.18" in str(task["error"])
-    assert "Installed: 3." in str(task["error"])
+    assert "Installed, nearest first: 3." in str(task["error"])
 
 
 def test_files_know_ranges_and_etags(ph: Installation, tmp_path: Path) -> None:

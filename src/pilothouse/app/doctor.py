@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from pilothouse.app.house import made, sinks_of
+from pilothouse.app.house import made, runtimes_of, sinks_of
 from pilothouse.app.server import bootstrap_secret
 from pilothouse.audit.service import behind
 from pilothouse.base.errors import PilothouseError
@@ -17,7 +17,7 @@ from pilothouse.db import Database
 from pilothouse.db.schema import check
 from pilothouse.gateway.envoy.binary import find
 from pilothouse.launcher import launchers
-from pilothouse.runtimes.discover import discover
+from pilothouse.runtimes.matching import NEWEST, TITLES
 from pilothouse.settings import Loaded, weak_points
 
 LOW_DISK = 2 * 1024**3
@@ -81,15 +81,14 @@ def _gateway(loaded: Loaded) -> Iterator[Finding]:
 
 
 def _runtimes(loaded: Loaded) -> Iterator[Finding]:
-    for_uid = loaded.settings.launcher.uid_base if os.geteuid() == 0 else None
-    found = discover(loaded.settings.runtimes.python, for_uid=for_uid)
-    versions = ", ".join(r.version for r in found)
-    sentence = (
-        f"Python {versions}"
-        if found
-        else "No Python that content can use. Install one for all users, for example in /usr."
-    )
-    yield Finding("good" if found else "broken", "runtimes", sentence)
+    found = runtimes_of(loaded)()
+    for kind, title in TITLES.items():
+        if versions := ", ".join(r.version for r in found if r.kind == kind):
+            yield Finding("good", "runtimes", f"{title} {versions}")
+    if not any(r.kind == "python" for r in found):
+        yield Finding(
+            "broken", "runtimes", f"No Python that content can use. Run: pilothouse runtime add python {NEWEST}"
+        )
 
 
 def _jobs(loaded: Loaded) -> Iterator[Finding]:

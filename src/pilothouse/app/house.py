@@ -26,6 +26,8 @@ from pilothouse.runtimes import library_restorers
 from pilothouse.runtimes.contract import Runtime
 from pilothouse.runtimes.discover import discover
 from pilothouse.runtimes.discover_node import discover_node
+from pilothouse.runtimes.managed import ManagedPythons
+from pilothouse.runtimes.matching import Policy
 from pilothouse.settings import Loaded
 from pilothouse.stages import Stages
 from pilothouse.storage import blob_stores
@@ -124,8 +126,8 @@ def _engines(loaded: Loaded, database: Database, secrets: Secrets, stages: Stage
         languages=_languages(loaded),
         stages=stages,
         apps=home / "apps",
-        runtimes=_runtimes(loaded),
-        matching=settings.runtimes.python_matching,
+        runtimes=runtimes_of(loaded),
+        matching=_matching(loaded, stages),
         public_url=lambda stage_id: loaded.public_url + ((s.path.rstrip("/")) if (s := stages.by_id(stage_id)) else ""),
         rules=WorkerRules(settings, stages),
         uid_of=lambda content_id: settings.launcher.uid_base + content_id if os.geteuid() == 0 else None,
@@ -145,11 +147,28 @@ def made(seam: Seam[Any], name: str) -> Any:
     return seam.load(name)
 
 
-def _runtimes(loaded: Loaded) -> Callable[[], list[Runtime]]:
+def runtimes_of(loaded: Loaded) -> Callable[[], list[Runtime]]:
     """Jobs that run under another uid need an interpreter that uid can read."""
     options = loaded.settings.runtimes
     for_uid = loaded.settings.launcher.uid_base if os.geteuid() == 0 else None
-    return lambda: [*discover(options.python, for_uid=for_uid), *discover_node(options.node, for_uid=for_uid)]
+    managed = ManagedPythons.from_settings(loaded.home, options)
+
+    def found() -> list[Runtime]:
+        pythons = discover(options.python, added=managed.installed().values(), for_uid=for_uid)
+        return [*pythons, *discover_node(options.node, for_uid=for_uid)]
+
+    return found
+
+
+def _matching(loaded: Loaded, stages: Stages) -> Callable[[int], Policy]:
+    """The rule of a stage; of one that is not in the settings, the installation's."""
+    chosen = {s.key: s.python_matching for s in loaded.settings.stages}
+
+    def policy(stage_id: int) -> Policy:
+        stage = stages.by_id(stage_id)
+        return (chosen.get(stage.key) if stage else None) or loaded.settings.runtimes.python_matching
+
+    return policy
 
 
 def _languages(loaded: Loaded) -> dict[str, Language]:

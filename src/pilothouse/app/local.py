@@ -80,6 +80,16 @@ def verify_audit(loaded: Loaded, *, heads: Path | None = None) -> dict[str, Any]
     }
 
 
+@contextmanager
+def existing_house(loaded: Loaded) -> Iterator[House]:
+    """The engines of an installation that was started before, for one command. Raises `NoInstallation`."""
+    house = _existing(loaded)
+    try:
+        yield house
+    finally:
+        house.database.close()
+
+
 def rotate_secrets(loaded: Loaded) -> dict[str, Any]:
     """See `rotation.rotate`."""
     house = _existing(loaded)

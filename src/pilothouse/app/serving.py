@@ -55,6 +55,7 @@ def prepare_home(loaded: Loaded) -> None:
             ("logs", 0o700),
             ("blobs", 0o700),
             ("apps", 0o711),
+            ("runtimes", 0o755),
         ):
             folder = home / name
             folder.mkdir(parents=True, exist_ok=True)

@@ -53,6 +53,7 @@ AUDITED: Mapping[str, Mapping[str, Verdict]] = {
     "vanity": _fields("path"),
     "job": _fields("key", "tag"),
     "task": _fields("key", "kind"),
+    "runtime": _fields("language", "version"),
     "secrets": _fields("sealed", "key_id", "dropped"),
     "grants": _fields("key_id"),
 }  # fmt: skip
@@ -66,7 +67,7 @@ EVENTS = frozenset({
     "content:content:updated", "content:content:deleted", "content:bundle:added", "content:bundle:deleted", "content:bundle:downloaded",
     "content:content:deployed", "content:content:activated", "content:variable:changed", "content:access:granted", "content:access:changed",
     "content:access:revoked", "content:vanity:changed", "content:vanity:cleared", "launcher:job:stopped", "tasks:task:retried",
-    "tasks:task:cancelled", "db:secrets:rotated", "gateway:grants:rotated",
+    "tasks:task:cancelled", "runtimes:runtime:added", "runtimes:runtime:removed", "db:secrets:rotated", "gateway:grants:rotated",
 })  # fmt: skip
 
 

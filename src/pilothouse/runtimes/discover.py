@@ -26,12 +26,16 @@ NAMES = [f"python3.{minor}" for minor in range(8, 16)]
 FOLDERS = ("/usr/bin", "/usr/local/bin", "/opt/python/*/bin", "/opt/pythons/*/bin")
 
 
-def discover(configured: Iterable[Path] = (), *, for_uid: int | None = None) -> list[Runtime]:
+def discover(
+    configured: Iterable[Path] = (), *, added: Iterable[Path] = (), for_uid: int | None = None
+) -> list[Runtime]:
     """Installed CPythons, newest first, one for each version. ``configured`` replaces the search.
+
+    ``added`` are those we installed ourselves; of one version what is on the machine comes first.
 
     ``for_uid``: leave out interpreters that this user can't read (one below a private home, for example).
     """
-    candidates = [p.expanduser() for p in configured] or _search()
+    candidates = [*([p.expanduser() for p in configured] or _search()), *added]
     found: dict[str, Runtime] = {}
     for path in candidates:
         runtime = _ask(str(path), modified(path))

@@ -227,7 +227,13 @@ class Runtimes(Section):
     python: list[Path] = []
     """Python interpreters to offer. Default: those found on the machine."""
     python_matching: Literal["exact", "nearest", "any"] = "nearest"
-    """How the version a bundle asks for is matched with the installed ones."""
+    """How the version a bundle asks for is matched with the installed ones. `exact`: only that one; `nearest`: the nearest patch of
+    the same 3.Y; `any`: the nearest of all. A stage may say otherwise."""
+    python_mirror: str = ""
+    """Where `pilothouse runtime add` downloads Pythons: the address of a copy of the releases of python-build-standalone. Credentials in
+    it are never shown. Default: the internet."""
+    python_downloads: str = ""
+    """Address of a list of Pythons in uv's format (JSON with `url` and `sha256`), instead of the list that uv brings along."""
     python_index: str = ""
     """The package index for Python, as an address of the simple API. Credentials in it are never shown. Default: the Python Package Index."""
     node: list[Path] = []
@@ -328,6 +334,8 @@ class StageOption(Section):
     """The load group of content that names none. Default: `medium`, or the first one."""
     kind_load_groups: dict[str, str] = {}
     """The same for kinds of content, such as `{ python-shiny = "high" }`; stronger than `load_group`."""
+    python_matching: Literal["exact", "nearest", "any"] | None = None
+    """How versions of Python are matched in this stage. Default: `runtimes.python_matching`."""
     usage: Literal["named", "pseudonymous", "counts"] = "named"
     """What statistics of use keep of a signed-in visitor: who it was, a pseudonym that changes each month, or nothing."""
 

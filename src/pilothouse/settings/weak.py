@@ -13,7 +13,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def weak_points(loaded: Loaded) -> list[str]:
     """Sentences, the gravest first. What jobs can do to each other is the launcher's to say (``Capabilities.weak``)."""
-    return [*_origins(loaded), *_transport(loaded), *_process()]
+    return [*_origins(loaded), *_transport(loaded), *_metrics(loaded), *_process()]
 
 
 def _origins(loaded: Loaded) -> Iterator[str]:
@@ -41,6 +41,11 @@ def _transport(loaded: Loaded) -> Iterator[str]:
         )
     if is_https and not loaded.settings.gateway.trusted_proxies:
         yield "All visitors count as one address. Name the TLS proxy in gateway.trusted_proxies."
+
+
+def _metrics(loaded: Loaded) -> Iterator[str]:
+    if loaded.settings.metrics.readers == "loopback":
+        yield "Code that is published here can read the server's numbers. Set metrics.readers to token."
 
 
 def _process() -> Iterator[str]:

@@ -57,3 +57,15 @@ def test_a_sink_that_lacks_events_is_a_weak_point_until_it_has_them(tmp_path: Pa
     build(loaded).sealer.run()
     assert [f.state for f in examine(loaded) if "has the audit trail" in f.finding] == ["good"]
     house.database.close()
+
+
+def test_numbers_that_apps_can_read_are_a_weak_point(tmp_path: Path) -> None:
+    for readers, is_weak in (("loopback", True), ("token", False), ("off", False)):
+        found = examine(load(tmp_path, variables={"PILOTHOUSE_METRICS__READERS": readers}))
+        assert any(f.state == "weak" and "metrics.readers" in f.finding for f in found) is is_weak
+
+
+def test_without_a_python_the_doctor_names_the_line_that_brings_one(tmp_path: Path) -> None:
+    found = examine(load(tmp_path, variables={"PILOTHOUSE_RUNTIMES__PYTHON": '["/absent/python3"]'}))
+    (broken,) = (f for f in found if f.what == "runtimes" and f.state == "broken")
+    assert broken.finding.endswith("Run: pilothouse runtime add python 3.13")

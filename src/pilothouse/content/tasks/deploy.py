@@ -109,7 +109,9 @@ class _Deploy:
 
     def choose_runtime(self, kind: ContentKind, manifest: Manifest) -> dict[str, Any]:
         version, requires = manifest.version_of(kind.language)
-        chosen = match(version, requires, self.engines.runtimes(), self.engines.matching, kind.language)
+        with self.engines.database.read() as tx:
+            policy = self.engines.matching(self.rows(tx)[0].stage_id)
+        chosen = match(version, requires, self.engines.runtimes(), policy, kind.language)
         title = self.language(kind).title
         self.run.log(f"  {title} {chosen.version} (the bundle asks for {requires or version or 'any version'}).")
         with self.engines.database.write() as tx:

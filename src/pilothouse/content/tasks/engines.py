@@ -32,8 +32,8 @@ class Language:
 class ContentEngines:
     """``apps`` holds one folder for each unpacked bundle. ``public_url`` gives a stage's base URL without trailing slash.
 
-    ``rules`` say under which terms workers run. ``uid_of`` is the uid that content runs as, ``None`` when the server is
-    not root. Keys of jobs are derived from
+    ``rules`` say under which terms workers run. ``matching`` is the rule of a stage for versions. ``uid_of`` is the uid that
+    content runs as, ``None`` when the server is not root. Keys of jobs are derived from
     ``jobs_key``. ``builds`` holds folders in which packages are built, for the moment, each at most ``build_size_limit`` bytes.
     """
 
@@ -46,7 +46,7 @@ class ContentEngines:
     stages: Stages
     apps: Path
     runtimes: Callable[[], list[Runtime]]
-    matching: Policy
+    matching: Callable[[int], Policy]
     public_url: Callable[[int], str]
     rules: WorkerRules
     uid_of: Callable[[int], int | None]
