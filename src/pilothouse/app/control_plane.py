@@ -202,7 +202,7 @@ class ControlPlane:
 
     def _scrape(self) -> App:
         house = self.house
-        sources = Sources(house.database, house.loaded.home, self.usage.open_sockets)
+        sources = Sources(house.database, house.loaded.home, self.usage.open_sockets, list(house.sealer.sinks))
         return scrape(self.metrics, self.readiness, sources, guard_of(house.loaded))
 
     def _readiness(self) -> Readiness:

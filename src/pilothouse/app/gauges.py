@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy import func, select, text
 
 from pilothouse import __version__
 from pilothouse.app.health import Part
+from pilothouse.audit.service import behind, waiting
 from pilothouse.base import clock
 from pilothouse.content.models import Worker, WorkerState
 from pilothouse.db import Database, DatabaseDown, Tx
@@ -33,6 +34,14 @@ GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "pilothouse_tasks_queued": ("Tasks that could run and wait for their turn, by queue.", ("queue",)),
     "pilothouse_tasks_running": ("Tasks that run, by queue; `builds` are deploys with their builds.", ("queue",)),
     "pilothouse_tasks_oldest_age_seconds": ("How long the oldest of the waiting tasks waits, by queue.", ("queue",)),
+    "pilothouse_audit_unsealed_events": (
+        "Events of the audit trail that are not sealed yet; in good times none is older than a second.",
+        (),
+    ),
+    "pilothouse_audit_sink_missing_events": (
+        "Sealed events that a sink of the audit trail does not have yet, by sink.",
+        ("sink",),
+    ),
     "pilothouse_db_roundtrip_seconds": ("How long a trivial query took just now.", ()),
     "pilothouse_db_connections": ("Connections of this process that are in use.", ()),
     "pilothouse_db_connections_limit": ("Connections that this process may use at once.", ()),
@@ -46,11 +55,12 @@ QUEUES = ("builds", "starts", "system")
 
 @dataclass(frozen=True)
 class Sources:
-    """What is looked at. ``sockets`` tells how many are open."""
+    """What is looked at. ``sockets`` tells how many are open; ``sinks`` are the names of the audit trail's."""
 
     database: Database
     home: Path
     sockets: Callable[[], int]
+    sinks: Collection[str] = ()
 
 
 class Gauges(Collector):
@@ -77,7 +87,7 @@ class Gauges(Collector):
         yield from _connections(self._sources.database)
         if all(self._parts[name].is_ready for name in ("database", "schema")):
             try:
-                yield from _database(self._sources.database)
+                yield from _database(self._sources.database, self._sources.sinks)
             except DatabaseDown:
                 return
 
@@ -92,12 +102,13 @@ def _connections(database: Database) -> Rows:
     yield "pilothouse_db_connections_limit", (), database.connections_limit
 
 
-def _database(database: Database) -> Rows:
+def _database(database: Database, sinks: Collection[str]) -> Rows:
     with database.read() as tx:
         began = time.perf_counter()
         tx.execute(text("SELECT 1"))
         yield "pilothouse_db_roundtrip_seconds", (), time.perf_counter() - began
         yield "pilothouse_db_size_bytes", (), _size(tx, database)
+        yield from _audit(tx, sinks)
         yield from _tasks(tx)
         yield from _states(tx, "pilothouse_content_workers", Worker.state, ALIVE)
         running = tuple(state for state in JobState if state not in FINAL)
@@ -109,6 +120,12 @@ def _size(tx: Tx, database: Database) -> float:
         return float(tx.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
     pages, size = (tx.execute(text(f"PRAGMA {name}")).scalar_one() for name in ("page_count", "page_size"))
     return float(pages * size)
+
+
+def _audit(tx: Tx, sinks: Collection[str]) -> Rows:
+    yield "pilothouse_audit_unsealed_events", (), waiting(tx)
+    for sink, count in behind(tx, sinks).items():
+        yield "pilothouse_audit_sink_missing_events", (sink,), count
 
 
 def _tasks(tx: Tx) -> Rows:

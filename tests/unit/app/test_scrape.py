@@ -14,10 +14,15 @@ from pilothouse.app.gauges import GAUGES, Sources
 from pilothouse.app.health import NotReady, Readiness
 from pilothouse.app.metrics import Metrics
 from pilothouse.app.scrape import guard_of, scrape
+from pilothouse.audit.service import Sealer, record
+from pilothouse.audit.sinks.memory import MemorySink
 from pilothouse.base import clock
+from pilothouse.base.access import SYSTEM, ResourceRef
 from pilothouse.db import Database
 from pilothouse.settings import load
 from pilothouse.tasks.models import Task
+
+SINKS = ["file", "syslog"]
 
 
 def fine() -> None:
@@ -31,7 +36,7 @@ def away() -> None:
 def get(database: Database, home: Path, *, look: object = fine, **headers: str) -> httpx.Response:
     readiness = Readiness({"database": look, "schema": fine})  # type: ignore[dict-item]
     loaded = load(home, variables={"PILOTHOUSE_METRICS__TOKEN": "let-me-read"})
-    app = scrape(Metrics(), readiness, Sources(database, home, lambda: 7), guard_of(loaded))
+    app = scrape(Metrics(), readiness, Sources(database, home, lambda: 7, SINKS), guard_of(loaded))
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
@@ -72,6 +77,21 @@ def test_depth_and_age_of_a_queue_leave_out_what_is_not_due(database: Database, 
 
     assert (of("queued"), of("running")) == (2, 1)
     assert 590 < of("oldest_age_seconds") < 700
+
+
+def test_what_waits_for_its_seal_and_what_a_sink_lacks_is_told(database: Database, tmp_path: Path) -> None:
+    def happen(count: int) -> None:
+        for number in range(count):
+            with database.write() as tx:
+                record(tx, SYSTEM, "identity:group:created", ResourceRef("group", number))
+
+    happen(3)
+    Sealer(database, b"k" * 32, {"file": MemorySink()}).run()
+    happen(2)
+    found = families(get(database, tmp_path))
+    assert found["pilothouse_audit_unsealed_events"].samples[0].value == 2
+    missing = {s.labels["sink"]: s.value for s in found["pilothouse_audit_sink_missing_events"].samples}
+    assert missing == {"file": 0, "syslog": 3}
 
 
 def test_while_the_database_is_away_the_rest_is_told(tmp_path: Path) -> None:

@@ -53,11 +53,16 @@ def seal(database: Database, key: bytes) -> int:
             tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         last = tx.scalar(select(Seal).order_by(Seal.number.desc()).limit(1))
         number, mac = (last.number, last.mac) if last else (0, GENESIS)
-        waiting = list(tx.scalars(_waiting(tx).order_by(Event.id).limit(BATCH)))
-        for event in waiting:
+        events = list(tx.scalars(_waiting(tx).order_by(Event.id).limit(BATCH)))
+        for event in events:
             number, mac = number + 1, _mac(key, number + 1, mac, event)
             tx.add(Seal(number=number, event_id=event.id, mac=mac))
-    return len(waiting)
+    return len(events)
+
+
+def waiting(tx: Tx) -> int:
+    """How many events are not sealed yet."""
+    return tx.scalar(select(func.count()).select_from(_waiting(tx).subquery())) or 0
 
 
 def head_of(key: bytes, seal_: Seal) -> Head:
