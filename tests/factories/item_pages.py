@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tests.factories.pages import LONG, PEOPLE, _ago
+from tests.factories.pages import FAILED, LONG, PEOPLE, _ago
 
+from pilothouse.asgi.rendering import Badge
 from pilothouse.content.pages import comparing
 from pilothouse.content.pages import views as content
 from pilothouse.content.pages.effect import Effect, Machine
@@ -18,6 +19,8 @@ from pilothouse.content.service.terms import resources_of
 from pilothouse.content.service.usage import Load, Step
 from pilothouse.identity.pages import views as people
 from pilothouse.settings import LoadGroup
+
+LIVE = Badge("live", "good")
 
 
 def comparison(*, same: bool = False, many: bool = False) -> content.CompareTab:
@@ -80,3 +83,12 @@ def usage(*, unused: bool = False, kept: str = "named") -> content.UsageTab:
     plots = [*_traffic(steps, "6 hours", kept), *_workers(load, "6 hours")]
     facts = _facts(steps, 23, kept)
     return content.UsageTab(spans, facts, plots, visitors if kept == "named" else [], KEPT[kept], unused)
+
+
+def deploys() -> list[content.Process]:
+    """An activation, the build before it, and one that failed."""
+    return [
+        content.Process("31", "version 14", LIVE, _ago(minutes=2), _ago(minutes=2), "", "", "#"),
+        content.Process("30", "version 14 as a draft", LIVE, _ago(minutes=4), _ago(minutes=3), "", "", "#"),
+        content.Process("28", "version 13", FAILED, _ago(hours=5), _ago(hours=5), "No module named 'numpyy'.", "", "#"),
+    ]

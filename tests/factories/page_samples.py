@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.factories.item_pages import comparison, effects, runtime, usage
+from tests.factories.item_pages import comparison, deploys, effects, runtime, usage
 from tests.factories.pages import (
     FAILED,
     GUID,
@@ -152,13 +152,18 @@ def samples() -> list[Sample]:
         Sample("content-compare", "content/compare.html", {"head": usual, "view": comparison()}),
         Sample("content-compare-same", "content/compare.html", {"head": usual, "view": comparison(same=True)}),
         Sample("content-compare-overfull", "content/compare.html", {"head": crowded, "view": comparison(many=True)}),
-        Sample("content-log", "content/log.html", {"head": usual, "view": log(live=False), "processes": processes()}),
+        Sample(
+            "content-log",
+            "content/log.html",
+            {"head": usual, "view": log(live=False), "deploys": deploys(), "processes": processes()},
+        ),
         Sample(
             "content-log-empty",
             "content/log.html",
             {
                 "head": usual,
                 "view": replace(log(live=False), lines=[], badge=None, empty="Nothing was deployed yet."),
+                "deploys": [],
                 "processes": [],
             },
         ),

@@ -128,6 +128,9 @@ def test_any_job_of_the_item_has_its_log_to_read_and_to_download(app: FastAPI, v
     assert "attachment" in text.headers["content-disposition"]
     assert "31 of 42" in visitor.get(f"{base}/download?of=deploy").text
     assert visitor.get(f"{base}?of={other.job_key}").status_code == 404
+    assert "31 of 42" in visitor.get(f"{base}?of=deploy-{item.task_id}").text
+    for wrong in (f"deploy-{other.task_id}", "deploy-x", "deploy-999"):
+        assert visitor.get(f"{base}?of={wrong}").status_code == 404
     visitor.sign_in("clara.voss")
     assert visitor.get(f"{base}/download?of=deploy").status_code == 404
 
@@ -325,3 +328,16 @@ def test_who_was_taken_off_the_list_is_put_back_with_one_button(app: FastAPI, vi
     undo = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
     assert undo == {"principal": "clara.voss", "share": "editor"}
     assert "Clara Voss may change it." in visitor.post(base, data=undo).text
+
+
+def test_every_deploy_has_its_log_also_when_another_came_after_it(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    visitor.sign_in("amara.okoye")
+    base = f"/_/content/{item.guid}"
+    assert "Deploys</h2>" not in visitor.get(f"{base}/log").text
+    with app.state.database.write() as tx:
+        row = content.get_content(tx, principal(app, "amara.okoye"), app.state.stages.all()[0], item.guid)
+        newer = content.add_bundle(tx, principal(app, "amara.okoye"), row, blob=_blob(app))
+        content.deploy(tx, principal(app, "amara.okoye"), row, bundle=newer)
+    page = visitor.get(f"{base}/log?of=deploy").text
+    assert f"log?of=deploy-{item.task_id}" in page and f"Version {item.bundle_id}" in page

@@ -14,6 +14,7 @@ from fastapi.responses import StreamingResponse
 from pilothouse.asgi.rendering import Badge, page, to
 from pilothouse.base.access import Permission
 from pilothouse.content import service
+from pilothouse.content.contract import JobUnknownHere
 from pilothouse.content.models import Content
 from pilothouse.content.pages import reading
 from pilothouse.content.pages.views import Chip, Line, LogTab, Process
@@ -26,7 +27,7 @@ from pilothouse.tasks.models import Task
 router = APIRouter(prefix="/_/content/{guid}/log")
 LINES_SHOWN = 3000
 LINES_KEPT = 10_000_000
-JOBS_SHOWN = 10
+JOBS_SHOWN = DEPLOYS_SHOWN = 10
 DEPLOY, WORKER = "deploy", "worker"
 
 
@@ -43,7 +44,7 @@ class Piece:
 
 @router.get("")
 def show(visit: VisitOf, of: str = "") -> Response:
-    """``of`` is ``deploy``, ``worker`` (the newest job) or the key of a job."""
+    """``of`` is ``deploy``, ``deploy-NUMBER``, ``worker`` (the newest job) or the key of a job."""
 
     def shown(tx: Tx, content: Content) -> dict[str, Any]:
         jobs = service.jobs(tx, visit.caller, content, limit=JOBS_SHOWN)
@@ -51,7 +52,11 @@ def show(visit: VisitOf, of: str = "") -> Response:
         is_building = task is not None and task.state in reading.UNDER_WAY
         source = of or (DEPLOY if is_building or not jobs else WORKER)
         tab = _tab(visit, source, _piece(tx, visit, content, source, 0))
-        return {"view": tab, "processes": [_process(visit, job) for job in jobs]}
+        return {
+            "view": tab,
+            "deploys": [_deploy(visit, task) for task in reading.deploys(tx, content, DEPLOYS_SHOWN)],
+            "processes": [_process(visit, job) for job in jobs],
+        }
 
     return visit.show("content/log.html", shown, permission=Permission.CONTENT_READ)
 
@@ -92,7 +97,16 @@ def _source(tx: Tx, visit: Visit, content: Content, of: str) -> tuple[Task | Non
         return reading.standing(tx, [content])[content.id].deploy, None
     if of == WORKER:
         return None, next(iter(service.jobs(tx, visit.caller, content, limit=1)), None)
+    if of.startswith(f"{DEPLOY}-"):
+        return _deploy_of(tx, content, of.partition("-")[2]), None
     return None, service.get_job(tx, visit.caller, content, of)
+
+
+def _deploy_of(tx: Tx, content: Content, number: str) -> Task:
+    task = tx.get(Task, int(number)) if number.isdecimal() and len(number) < 18 else None
+    if task is None or (task.kind, task.subject_kind, task.subject_id) != (reading.DEPLOY, "content", content.id):
+        raise JobUnknownHere(f"This content has no deploy {number[:20]}.")
+    return task
 
 
 def _piece(tx: Tx, visit: Visit, content: Content, of: str, after: int) -> Piece:
@@ -139,7 +153,7 @@ def _tab(visit: Visit, source: str, piece: Piece) -> LogTab:
     follow = f"{visit.base}/log/lines?{urlencode({'of': source, 'after': piece.next})}" if piece.goes_on else ""
     empty = (
         "Nothing was deployed yet."
-        if source == DEPLOY
+        if source.startswith(DEPLOY)
         else "Nothing has run yet. A worker starts when somebody opens it."
         if source == WORKER
         else "This job wrote nothing."
@@ -149,9 +163,17 @@ def _tab(visit: Visit, source: str, piece: Piece) -> LogTab:
         Chip("Newest worker", f"{visit.base}/log?of={WORKER}", source == WORKER),
     ]
     if source not in (DEPLOY, WORKER):
-        sources.append(Chip(f"Job {source}", f"{visit.base}/log?{urlencode({'of': source})}", True))
+        name = f"Deploy {source.partition('-')[2]}" if source.startswith(f"{DEPLOY}-") else f"Job {source}"
+        sources.append(Chip(name, f"{visit.base}/log?{urlencode({'of': source})}", True))
     download = f"{visit.base}/log/download?{urlencode({'of': source})}" if piece.lines else ""
     return LogTab(sources, piece.lines, piece.badge, piece.caption, follow, piece.caption or empty, download)
+
+
+def _deploy(visit: Visit, task: Task) -> Process:
+    what = f"version {task.args.get('bundle_id')}" + ("" if task.args.get("activate") else " as a draft")
+    log = f"{visit.base}/log?{urlencode({'of': f'{DEPLOY}-{task.id}'})}"
+    badge = reading.deploy_badge(task)
+    return Process(str(task.id), what, badge, task.started_at, task.ended_at, task.error or "", "", log)
 
 
 def _process(visit: Visit, job: Job) -> Process:

@@ -108,6 +108,12 @@ def people(tx: Tx, ids: set[int]) -> dict[int, User]:
     return {user.id: user for user in tx.scalars(select(User).where(User.id.in_(ids)))}
 
 
+def deploys(tx: Tx, content: Content, limit: int) -> list[Task]:
+    """Its deploys, newest first: builds as well as activations and roll-backs."""
+    mine = (Task.kind == DEPLOY, Task.subject_kind == "content", Task.subject_id == content.id)
+    return list(tx.scalars(select(Task).where(*mine).order_by(Task.id.desc()).limit(limit)))
+
+
 def deploy_lines(tx: Tx, task: Task, first: int, limit: int = 5000) -> list[Line]:
     """What a deploy printed, from line ``first`` on; people count from 1."""
     chosen = select(TaskLine).where(TaskLine.task_id == task.id, TaskLine.number >= first)
