@@ -207,7 +207,7 @@ def serve(folder: Path) -> None:
     door = Door(
         secret=SECRET, resolver=Resolver(database, watch, cookie="ph_login_bench"), stages=Stages(database, watch), owners=[routes],
         origins=Origins(dashboard=lambda host: "http://localhost:3939", content=lambda host: "http://localhost:3940"),
-        files={}, pages=Pages(PageTexts(say, say, say, say, {}, lambda accepted: "en")),
+        files={}, pages=Pages(PageTexts(say, say, say, say, say, {}, lambda accepted: "en")),
         visitors=Visitors(lambda stage_id: NAMED, b"k"),
         grants=Grants(load_keys(folder / "grants.json"), issuer="bench", cookie="ph_grant_bench", recent=RecentGrants()),
     )  # fmt: skip

@@ -13,6 +13,7 @@ from pathlib import Path
 from pilothouse import __version__
 from pilothouse.app.server import bootstrap_secret, host_names, installation_id
 from pilothouse.base.errors import Conflict, Invalid
+from pilothouse.content import content_kinds
 from pilothouse.db import Database
 from pilothouse.db.schema import prepare as prepare_schema
 from pilothouse.db.secrets import load_keys
@@ -21,7 +22,7 @@ from pilothouse.gateway.envoy import EnvoyPlan, GrantPlan, Listener, Origin, Sit
 from pilothouse.gateway.envoy.binary import find
 from pilothouse.gateway.serving import ControlPlane, Served, door_secret, prepare
 from pilothouse.identity.contract import cookie_name as login_cookie
-from pilothouse.settings import Loaded
+from pilothouse.settings import Loaded, Settings, SettingsInvalid
 from pilothouse.stages.service import stage_paths
 
 SOCKET_LIMIT = 107
@@ -67,12 +68,24 @@ def prepare_home(loaded: Loaded) -> None:
         ) from error
 
 
+def check_kinds(settings: Settings) -> None:
+    """Raise `SettingsInvalid` for a kind of content that there is not."""
+    known = content_kinds.names()
+    for stage in settings.stages:
+        if unknown := sorted(set(stage.kind_load_groups) - set(known)):
+            raise SettingsInvalid(
+                f"Option kind_load_groups of the stage {stage.key} names {', '.join(unknown)}. "
+                f"Kinds of content are {', '.join(known)}."
+            )
+
+
 def prepare_serving(loaded: Loaded, *, worker_arguments: Sequence[str], stop_jobs: bool) -> Path:
     """Check settings, bring the schema up to date, write the supervisor's plan; returns its file.
 
     Raises what the parts raise: settings, schema, Envoy's binary.
     """
     bootstrap_secret(loaded)
+    check_kinds(loaded.settings)
     prepare_home(loaded)
     _refuse_if_running(loaded)
     database = Database(loaded.db_url)

@@ -27,7 +27,9 @@ def show_settings(home: Home = None, config: Config = None, as_json: AsJson = Fa
 @commands.command()
 def check(home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
     """Check the settings; exit code 1 and one sentence for each problem."""
+    from pilothouse.app.serving import check_kinds
     from pilothouse.settings import load
 
     loaded = load(home_or_default(home), file=config)
+    check_kinds(loaded.settings)
     show({"settings": "valid", "file": loaded.file, "home": loaded.home}, as_json=as_json)

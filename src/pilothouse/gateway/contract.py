@@ -102,7 +102,12 @@ class Broken:
     log_url: str = ""
 
 
-Target = Worker | StaticFile | Asleep | Broken
+@dataclass(frozen=True)
+class Busy:
+    """It runs, and has as many visitors as it may have: whoever comes now is told to wait for a place. Answered with 503."""
+
+
+Target = Worker | StaticFile | Asleep | Broken | Busy
 
 
 class RouteOwner(Protocol):

@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 from pilothouse.base.access import Principal
 from pilothouse.base.errors import NotAuthenticated, Unavailable
 from pilothouse.gateway import headers as h
-from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, RouteOwner, StaticFile, Target, Worker
+from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, RouteOwner, StaticFile, Target, Worker
 from pilothouse.gateway.files import file_answer
 from pilothouse.gateway.grants import Grants, Visit
 from pilothouse.gateway.pages import Pages, page_path
@@ -249,7 +249,8 @@ class Door:
             edits = owner.may_edit(place, asking.principal)
             words = {"reason": target.reason, "log": target.log_url} if edits else {}
             return self._page("failed", asking, target.status, owner.title(place), **words)
-        return self._page("starting", asking, 503, owner.title(place))
+        kind = "busy" if isinstance(target, Busy) else "starting"
+        return self._page(kind, asking, 503, owner.title(place))
 
     def _grant(self, asking: _Asking, place: Place, said: Mapping[str, str]) -> list[tuple[str, str]]:
         """Never for a named bundle: those are looked at by few and replaced often."""

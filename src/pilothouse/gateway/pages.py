@@ -12,6 +12,13 @@ from pilothouse.gateway import headers as h
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 REASON_LIMIT = 2000
+#: For clients that don't read HTML.
+SENTENCES = {
+    "failed": "{title} did not start. {reason}",
+    "starting": "{title} is starting.",
+    "busy": "{title} has as many visitors as it may have. Try again in a moment, or ask its owner to allow more.",
+}
+RETRY_AFTER_S = {"starting": 2, "busy": 5}
 
 
 @dataclass(frozen=True)
@@ -19,6 +26,7 @@ class PageTexts:
     """How pages look, handed in by ``app.py``; each takes the words and the visitor's language and gives whole HTML."""
 
     starting: Callable[[str, str], bytes]
+    busy: Callable[[str, str], bytes]
     failed: Callable[[str, str, str, str], bytes]
     not_found: Callable[[str], bytes]
     denied: Callable[[str, str, str], bytes]
@@ -46,8 +54,8 @@ class Pages:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         words = _words(scope["path"])
         status, fields, body = self._page(words, headers)
-        if words["kind"] == "starting":
-            fields.append(("retry-after", "2"))
+        if words["kind"] in RETRY_AFTER_S:
+            fields.append(("retry-after", str(RETRY_AFTER_S[words["kind"]])))
         raw = [(name.lower().encode(), value.encode()) for name, value in fields]
         await send({"type": "http.response.start", "status": status, "headers": raw})
         await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
@@ -55,15 +63,13 @@ class Pages:
     def _page(self, words: dict[str, Any], headers: Mapping[str, str]) -> Answer:
         status, language = int(words["status"]), self._language(headers)
         if "text/html" not in headers.get("accept", "") and "sec-fetch-mode" not in headers:
-            sentence = (
-                f"{words['title']} did not start. {words['reason']}".strip()
-                if words["kind"] == "failed"
-                else f"{words['title']} is starting."
-            )
+            sentence = SENTENCES[words["kind"]].format(**words).strip()
             body = json.dumps({"code": 103, "error": sentence, "payload": None}).encode()
             return status, [("content-type", "application/json"), ("cache-control", "no-store")], body
         if words["kind"] == "starting":
             return status, self._fields(), self._texts.starting(words["title"], language)
+        if words["kind"] == "busy":
+            return status, self._fields(), self._texts.busy(words["title"], language)
         return status, self._fields(), self._texts.failed(words["title"], words["reason"], words["log"], language)
 
     def _fields(self) -> list[tuple[str, str]]:

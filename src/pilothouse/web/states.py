@@ -37,6 +37,11 @@ def starting(title: str, *, language: str = ENGLISH) -> bytes:
     return _page("starting", language, title=title)
 
 
+def busy(title: str, *, language: str = ENGLISH) -> bytes:
+    """All places are taken; the page looks again every five seconds."""
+    return _page("busy", language, title=title)
+
+
 def failed(title: str, *, reason: str = "", log_url: str = "", language: str = ENGLISH) -> bytes:
     """It could not be started. ``reason`` and ``log_url`` only for people who may change it."""
     return _page("failed", language, title=title, reason=reason, log_url=log_url)

@@ -16,7 +16,7 @@ from pilothouse.content.service import Terms, WorkerRules
 from pilothouse.content.service.terms import LONGEST_START_S, LimitExceeded
 from pilothouse.db import Database, Watch
 from pilothouse.identity.models import User
-from pilothouse.settings import Settings, SettingsInvalid
+from pilothouse.settings import Settings
 from pilothouse.stages import Stages, sync
 
 OWNER, ADMIN = Principal(1, Role.PUBLISHER), Principal(2, Role.ADMINISTRATOR)
@@ -151,11 +151,6 @@ def test_a_load_group_for_administrators_is_given_by_them_only(rules: WorkerRule
     row = content()
     assert check(rules, row, {"load_group": "high"}, ADMIN).group.key == "high"
     assert check(rules, row, {"memory_limit": 4000 * MB}).resources.memory_limit == 4000 * MB
-
-
-def test_a_kind_that_there_is_not_is_an_error_in_the_settings(database: Database) -> None:
-    with pytest.raises(SettingsInvalid, match="python-shinny"):
-        rules_of(database, stages=[{"key": "dev", "kind_load_groups": {"python-shinny": "low"}}])
 
 
 def test_a_refused_change_changes_nothing(database: Database, rules: WorkerRules) -> None:

@@ -18,7 +18,7 @@ from pilothouse.base.access import ANONYMOUS, Principal, ResourceRef, Role
 from pilothouse.base.errors import NotAuthenticated
 from pilothouse.db import DatabaseDown
 from pilothouse.db.secrets import Keys
-from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, StaticFile, Target, Timeout, Worker
+from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, StaticFile, Target, Timeout, Worker
 from pilothouse.gateway.door import Door, Origins
 from pilothouse.gateway.grants import Grants
 from pilothouse.gateway.pages import Pages, PageTexts
@@ -111,7 +111,7 @@ class Stand:
     def __init__(self) -> None:
         self.owner, self.resolver = Owner(), Resolver()
         say = lambda *words: " ".join(words).encode()  # noqa: E731
-        self.pages = Pages(PageTexts(say, say, say, say, {"content-type": "text/html"}, lambda accepted: "en"))
+        self.pages = Pages(PageTexts(say, say, say, say, say, {"content-type": "text/html"}, lambda accepted: "en"))
         self.usage = {1: "named", 2: "named"}
         self.recent, self.keys = RecentGrants(), Keys({"k1": b"1" * 32}, "k1")
         self.grants = Grants(lambda: self.keys, issuer="tested", cookie="ph_grant_x", recent=self.recent)
@@ -337,6 +337,15 @@ def test_nobody_waits_for_a_client_that_left(stand: Stand) -> None:
     began = time.monotonic()
     stand.ask(leaves=True)
     assert time.monotonic() - began < 2
+
+
+def test_who_finds_every_place_taken_is_told_to_come_back_at_once(stand: Stand) -> None:
+    stand.owner.targets = [Busy()]
+    program = stand.page(stand.ask().page(), {})
+    assert (program.status, program.headers["retry-after"]) == (503, "5")
+    assert b"has as many visitors as it may have" in program.body
+    browser = stand.page(stand.ask(headers=BROWSER).page(), BROWSER)
+    assert (browser.status, stand.owner.woken) == (503, 0)
 
 
 def test_a_failed_start_is_a_page_of_500_or_more_never_a_broken_door(stand: Stand) -> None:

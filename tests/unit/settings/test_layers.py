@@ -93,6 +93,12 @@ def test_an_unknown_option_proposes_the_nearest(tmp_path: Path, text: str, sente
     assert refused(tmp_path) == sentence.format(file=file)
 
 
+@pytest.mark.parametrize("named", ["load_group = 'huge'", "kind_load_groups = { python-shiny = 'huge' }"])
+def test_a_stage_names_load_groups_that_there_are(tmp_path: Path, named: str) -> None:
+    write(tmp_path, f"[[stages]]\nkey = 'dev'\n{named}\n")
+    assert "the stage dev names the load group huge; there are low, medium, high" in refused(tmp_path)
+
+
 def test_every_problem_is_named_with_the_place_it_was_given(tmp_path: Path) -> None:
     file = write(tmp_path, "[server]\nport = 70000\n[content]\nidle = 'sleep'\n")
     said = refused(

@@ -14,6 +14,7 @@ PAGES = {
     "failed-owner": states.failed("Plant <b>monitor</b>", reason="<i>No module</i>", log_url="/_/content/x/log"),
     "not_found": states.not_found(),
     "denied": states.denied(title="Plant <b>monitor</b>", owner="Amara <Okoye>", ask_url="mailto:a@veridia.example"),
+    "busy": states.busy("Plant <b>monitor</b>"),
     "unavailable": states.unavailable(),
 }
 
@@ -51,3 +52,4 @@ def test_a_refusal_says_whom_to_ask() -> None:
 
 def test_they_speak_german_as_well() -> None:
     assert "Das startet gerade" in states.starting("x", language="de").decode()
+    assert "sobald ein Platz frei ist" in states.busy("x", language="de").decode()

@@ -25,7 +25,7 @@ from pilothouse.content.service.terms import Terms
 from pilothouse.content.service.vanity import VanityPaths
 from pilothouse.content.service.workers import LIVE, failure
 from pilothouse.db import Database, Memory, Tx, Watch
-from pilothouse.gateway.contract import Asked, Asleep, Broken, Place, StaticFile, Target, Timeout, Worker
+from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, StaticFile, Target, Timeout, Worker
 from pilothouse.identity.models import User
 from pilothouse.launcher.models import Job
 from pilothouse.storage.unpack import content_root
@@ -194,7 +194,7 @@ class ContentRoutes:
         if chosen is None:
             may_grow = bundle.id == known.bundle_id and standing.live < terms.max_processes
             is_growing = may_grow or standing.live > len(standing.ready)
-            return Asleep(True, terms.init_timeout) if is_growing else Broken(503, _FULL)
+            return Asleep(True, terms.init_timeout) if is_growing else Busy()
         if asked.is_websocket:
             self._chooser.let_in(chosen.job_key)
         inner = "/" if bundle.strips_prefix else place.mount
@@ -292,7 +292,6 @@ def _class_of(seconds: float | None) -> Timeout:
     return next((t for limit, t in _CLASSES if seconds is not None and seconds <= limit), Timeout.NONE)
 
 
-_FULL = "All its workers have as many connections as they may have. Try again when others have left, or ask its owner to allow more."
 _CLASSES = ((60, Timeout.MINUTE), (300, Timeout.FIVE_MINUTES), (3600, Timeout.HOUR))
 
 

@@ -10,11 +10,10 @@ import structlog
 
 from pilothouse.base.access import Principal, Role
 from pilothouse.base.errors import Denied, Invalid
-from pilothouse.content import content_kinds
 from pilothouse.content.contract import ContentInvalid
 from pilothouse.content.models import Content
 from pilothouse.launcher.contract import Resources
-from pilothouse.settings import LoadGroup, Settings, SettingsInvalid
+from pilothouse.settings import LoadGroup, Settings
 from pilothouse.stages import Stages
 
 log = structlog.get_logger(__name__)
@@ -59,19 +58,12 @@ class Terms:
 
 
 class WorkerRules:
-    """The defaults and load groups of one installation. Raises `SettingsInvalid` for a kind that there is not."""
+    """The defaults and load groups of one installation."""
 
     def __init__(self, settings: Settings, stages: Stages) -> None:
         self.defaults, self._stages = settings.content, stages
         self.groups: Mapping[str, LoadGroup] = {group.key: group for group in settings.load_groups}
         self._of_stage = {option.key: option for option in settings.stages}
-        kinds = set(content_kinds.names())
-        for option in settings.stages:
-            if unknown := set(option.kind_load_groups) - kinds:
-                raise SettingsInvalid(
-                    f"stages.{option.key}.kind_load_groups names {', '.join(sorted(unknown))}. "
-                    f"Kinds of content are {', '.join(sorted(kinds))}."
-                )
 
     def default_group(self, stage_id: int, app_mode: str) -> LoadGroup:
         """The load group of content that names none: that of its kind in this stage, else the stage's, else ``medium`` or the first."""
