@@ -186,9 +186,10 @@ class UsageReader:
         began = (_moment(line) or clock.now()).timestamp()
         with self._lock:
             busy = self._busy.setdefault(str(job), Busy())
-            busy.last = max(busy.last, began + (line.get("ms") or 0) / 1000)
+            until = began + (line.get("ms") or 0) / 1000  # of a handshake: it may have waited for a worker
+            busy.last = max(busy.last, until)
             if line.get("kind") == OPENED:
-                busy.sockets[str(line["id"])] = began
+                busy.sockets[str(line["id"])] = until
             else:
                 busy.sockets.pop(str(line["id"]), None)
 

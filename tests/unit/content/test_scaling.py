@@ -192,17 +192,24 @@ def test_a_burst_of_handshakes_is_spread_before_the_log_tells_of_them(floor: Flo
     for _ in range(20):
         one = chooser.choose((ONE, TWO), terms(floor), hint="", is_new=True)
         assert one is not None
-        chooser.let_in(one.job_key)
+        chooser.let_in(one.job_key, object())
         chosen.append(one.job_key)
     assert (chosen.count("one"), chosen.count("two")) == (10, 10)
     assert chooser.choose((ONE, TWO), terms(floor), hint="", is_new=True) is None, "ten connections each"
     assert chooser.choose((ONE, TWO), terms(floor), hint="", is_new=False) is not None, "sub-requests always pass"
 
 
+def test_a_handshake_whose_way_is_looked_up_again_and_again_counts_once(floor: Floor, chooser: Chooser) -> None:
+    asked = object()
+    for key in ("one",) * 15 + ("two",):
+        chooser.let_in(key, asked)
+    assert chooser.choose((ONE, TWO), terms(floor), hint="", is_new=True) is ONE, "the other has it now"
+
+
 def test_a_handshake_that_stands_in_the_log_counts_once(
     floor: Floor, chooser: Chooser, used: dict[str, Activity]
 ) -> None:
     for _ in range(6):
-        chooser.let_in("one")
+        chooser.let_in("one", object())
     used |= {"one": Activity(open_sockets=6, opened_lately=6), "two": Activity(open_sockets=8)}
     assert chooser.choose((ONE, TWO), terms(floor), hint="", is_new=True) is ONE

@@ -266,6 +266,12 @@ def test_a_socket_is_open_from_its_first_line_to_its_second(
     assert reader.busy("job1").last == (NOON + timedelta(minutes=1)).timestamp()
 
 
+def test_a_socket_that_waited_for_a_worker_counts_from_when_it_opened(reader: UsageReader, log: Path) -> None:
+    write(log, line(kind=OPENED, status=101, ms=20_000, page=None))
+    reader.once()
+    assert [reader.opened_since("job1", NOON + timedelta(seconds=s)) for s in (19, 21)] == [1, 0]
+
+
 def test_a_job_nobody_used_is_not_busy(reader: UsageReader) -> None:
     assert (len(reader.busy("other").sockets), reader.busy("other").last) == (0, 0.0)
 

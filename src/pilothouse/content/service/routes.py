@@ -196,7 +196,7 @@ class ContentRoutes:
             is_growing = may_grow or standing.live > len(standing.ready)
             return Asleep(True, terms.init_timeout) if is_growing else Busy()
         if asked.is_websocket:
-            self._chooser.let_in(chosen.job_key)
+            self._chooser.let_in(chosen.job_key, asked)
         inner = "/" if bundle.strips_prefix else place.mount
         return Worker(chosen.address, chosen.job_key, inner, _class_of(terms.timeout), bundle.id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -56,7 +56,8 @@ class Chooser:
 
     def __init__(self, rules: WorkerRules, activity: Callable[[str], Activity]) -> None:
         self.rules, self._activity = rules, activity
-        self._let_in: dict[str, deque[float]] = {}
+        self._let_in: dict[int, tuple[float, str, object]] = {}  # by the identity of what was asked; the oldest first
+        self._late: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def choose(self, ready: Sequence[Ready], terms: Terms, *, hint: str, is_new: bool) -> Ready | None:
@@ -77,16 +78,23 @@ class Chooser:
             return None
         return min(free or ready, key=lambda one: uses[one.job_key].load + late[one.job_key])
 
-    def let_in(self, job_key: str) -> None:
-        """A WebSocket was sent to this job; the log tells of it a moment later."""
+    def let_in(self, job_key: str, asked: object) -> None:
+        """The WebSocket that ``asked`` for it is sent to this job; the log tells of it a moment later. The same ``asked`` counts once,
+        however often its way is looked up.
+        """
         with self._lock:
-            self._let_in.setdefault(job_key, deque()).append(time.monotonic())
+            self._forget(id(asked))
+            self._let_in[id(asked)] = time.monotonic(), job_key, asked  # held, so that no other has its identity
+            self._late[job_key] += 1
 
     def _lately(self, job_key: str) -> int:
         with self._lock:
-            moments = self._let_in.get(job_key)
-            while moments and moments[0] < time.monotonic() - UNSEEN_S:
-                moments.popleft()
-            if moments is not None and not moments:
-                del self._let_in[job_key]
-            return len(moments or ())
+            while self._let_in and next(iter(self._let_in.values()))[0] < time.monotonic() - UNSEEN_S:
+                self._forget(next(iter(self._let_in)))
+            return self._late[job_key]
+
+    def _forget(self, number: int) -> None:
+        if (known := self._let_in.pop(number, None)) is not None:
+            self._late[known[1]] -= 1
+            if not self._late[known[1]]:
+                del self._late[known[1]]
