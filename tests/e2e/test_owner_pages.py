@@ -90,6 +90,8 @@ def test_the_two_versions_differ_in_the_one_file_that_was_added(guid: str, tab: 
     assert "1 file differs." in tab.inner_text(".note")
     line = tab.inner_text("section[aria-labelledby=files] li")
     assert "added" in line and "notes.txt" in line
+    tab.click("section[aria-labelledby=files] summary")
+    tab.wait_for_selector(".diff .plus >> text=+ a second version")
 
 
 def test_the_log_of_the_deploy_and_of_the_worker_are_real(guid: str, tab: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from fastapi import FastAPI
+from tests.factories.archives import targz
 from tests.factories.pages_app import Visitor, principal, publish
 
 from pilothouse.base import clock
@@ -341,3 +342,25 @@ def test_every_deploy_has_its_log_also_when_another_came_after_it(app: FastAPI, 
         content.deploy(tx, principal(app, "amara.okoye"), row, bundle=newer)
     page = visitor.get(f"{base}/log?of=deploy").text
     assert f"log?of=deploy-{item.task_id}" in page and f"Version {item.bundle_id}" in page
+
+
+def test_the_text_of_a_changed_file_is_shown_line_by_line(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    with app.state.database.write() as tx:
+        row = content.get_content(tx, principal(app, "amara.okoye"), app.state.stages.all()[0], item.guid)
+        made = [
+            content.add_bundle(
+                tx, principal(app, "amara.okoye"), row, blob=put(app.state.blobs, [data], limit=10_000)
+            ).id
+            for data in (targz(("app.py", b"<b>old</b>\nsame\n")), targz(("app.py", b"new\nsame\n")))
+        ]
+    visitor.sign_in("amara.okoye")
+    base = f"/_/content/{item.guid}/versions/diff?before={made[0]}&after={made[1]}"
+    text = visitor.get(f"{base}&name=app.py").text
+    assert '<span class="minus">- &lt;b&gt;old&lt;/b&gt;</span>' in text and '<span class="plus">+ new</span>' in text
+    assert '<span class="plus">+ same</span>' in visitor.get(f"{base}&name=app.py&how=added").text
+    assert "does not hold it" in visitor.get(f"{base}&name=../../etc/passwd").text
+    broken = f"/_/content/{item.guid}/versions/diff?before={item.bundle_id}&after={made[1]}&name=app.py"
+    assert "could not be read" in visitor.get(broken).text
+    visitor.sign_in("henrik.dahl")
+    assert visitor.get(f"{base}&name=app.py").status_code == 404

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 
-from pilothouse.asgi.rendering import Badge, to
+from pilothouse.asgi.rendering import Badge, page, to
 from pilothouse.audit.service import record
 from pilothouse.base.access import Permission, ResourceRef
 from pilothouse.base.errors import Conflict
@@ -19,8 +19,15 @@ from pilothouse.content.pages.variables import deploy_command
 from pilothouse.content.pages.views import CompareTab, Version, VersionsTab, kind_shown
 from pilothouse.content.pages.visit import Visit, VisitOf
 from pilothouse.db import Tx
+from pilothouse.storage.compare import text_difference
 
 router = APIRouter(prefix="/_/content/{guid}/versions")
+NO_TEXT = {
+    "binary": "It is not text.",
+    "large": "It is too large to be compared here. Download both versions.",
+    "missing": "The archive does not hold it, though its list of files names it.",
+    "broken": "The archive could not be read.",
+}
 STATES = {"uploaded": Badge("uploaded", "off"), "failed": Badge("failed", "bad")}
 
 
@@ -42,6 +49,18 @@ def compare(visit: VisitOf, before: int = 0, after: int = 0) -> Response:
         return {"view": CompareTab(numbers, comparing.compare(*known), content.bundle_id)}
 
     return visit.show("content/compare.html", shown, permission=Permission.CONTENT_READ)
+
+
+@router.get("/diff")
+def diff(visit: VisitOf, before: int, after: int, name: str, how: str = "changed") -> Response:
+    """What changed in one file, for the page that compares. ``how`` says whether it is there in both."""
+    with visit.db.read() as tx:
+        content = visit.content(tx, Permission.CONTENT_READ)
+        older, newer = (service.get_bundle(tx, visit.caller, content, number) for number in (before, after))
+        file = visit.request.app.state.blobs.file
+        sides = (None if how == comparing.ADDED else file(older.digest), None if how == comparing.REMOVED else file(newer.digest))  # fmt: skip
+    found = text_difference(*sides, name)
+    return page(visit.request, "content/diff.html", lines=found.lines, left_out=found.left_out, why=NO_TEXT.get(found.why, ""))  # fmt: skip
 
 
 @router.post("/{number}/activate")

@@ -1,0 +1,62 @@
+"""What differs in one text file between two archives; read by a child without rights, as everything of an archive is."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CHILD = Path(__file__).with_name("compare_child.py")
+TIMEOUT_S, AT_ONCE, NOBODY = 20, 2, 65534
+_places = threading.BoundedSemaphore(AT_ONCE)
+
+
+@dataclass(frozen=True)
+class TextDifference:
+    """Lines of a unified difference, each begun by ``@``, ``+``, ``-`` or a blank; ``left_out`` says how many more there are.
+
+    ``why`` is ``binary | large | missing | broken`` where there is none to show.
+    """
+
+    lines: Sequence[str] = ()
+    left_out: int = 0
+    why: str = ""
+
+
+def text_difference(before: Path | None, after: Path | None, name: str) -> TextDifference:
+    """From the file ``name`` of one tar.gz to that of another; ``None`` where it is added or removed. Never raises for what is in them."""
+    with _places:
+        fds = [os.open(path, os.O_RDONLY) if path is not None else -1 for path in (before, after)]
+        try:
+            answer = _run(fds, name)
+        finally:
+            for fd in fds:
+                if fd >= 0:
+                    os.close(fd)
+    return TextDifference(answer.get("lines", ()), int(answer.get("left_out", 0)), str(answer.get("why", "")))
+
+
+def _run(fds: Sequence[int], name: str) -> dict[str, Any]:
+    command = [sys.executable, "-I", "-S", str(CHILD), *map(str, fds), json.dumps({"name": name, "nobody": NOBODY})]
+    try:
+        done = subprocess.run(
+            command,
+            pass_fds=[fd for fd in fds if fd >= 0],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            cwd="/",
+            env={},
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {"why": "large"}
+    if done.returncode != 0 or not done.stdout.strip():
+        return {"why": "large" if done.returncode < 0 else "broken"}  # the limit of processor time ends it by a signal
+    return dict(json.loads(done.stdout))
