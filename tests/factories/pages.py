@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from pilothouse.asgi.rendering import Badge
-from pilothouse.audit.pages import ChangeLine, EventLine, EventsView
+from pilothouse.audit.pages import ChangeLine, EventLine, EventsView, Wanted
 from pilothouse.base import clock
 from pilothouse.content.pages import views as content
 from pilothouse.identity.pages import views as people
@@ -349,12 +349,23 @@ def events(count: int) -> EventsView:
     change = [ChangeLine("bundle", "9", "12")]
     lines = [
         EventLine(
-            _ago(minutes=n * 9), "content:content:deployed", "amara.okoye", "key", "content/4", change if n % 2 else []
+            _ago(minutes=n * 9),
+            "content:content:deployed",
+            "amara.okoye",
+            "key",
+            "content/4",
+            change if n % 2 else [],
+            "#",
+            "#",
         )
         for n in range(count)
     ]
     return EventsView(
-        lines, "", "", ["content:content:deployed", "identity:user:created"], "/export", "/older" if count > 20 else ""
+        lines,
+        Wanted(),
+        ["content:content:deployed", "identity:user:created"],
+        "/export?",
+        "/older" if count > 20 else "",
     )
 
 

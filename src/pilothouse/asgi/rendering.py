@@ -86,7 +86,7 @@ def frame(request: Request) -> Frame:
         places=places(caller),
         path=request.url.path,
         xsrf=getattr(request.state, "xsrf", None) or request.cookies.get("RSC-XSRF", ""),
-        language=chosen_language(request.headers.get("accept-language", "")),
+        language=chosen_language(request.headers.get("accept-language", ""), wish=caller.language),
         brand=getattr(request.app.state, "branding", OURS),
     )
 

@@ -13,6 +13,8 @@ from pathlib import Path
 LOCALE = Path(__file__).parent / "locale"
 ENGLISH = "en"
 LANGUAGES = (ENGLISH, "de")
+#: How each language calls itself.
+NAMES = {"en": "English", "de": "Deutsch"}
 
 
 class Catalogue(gettext.NullTranslations):
@@ -36,8 +38,11 @@ def catalogue(language: str) -> Catalogue:
     return Catalogue(parse_po(file.read_text(encoding="utf-8")) if file.exists() else {})
 
 
-def chosen_language(accept_language: str) -> str:
-    """The first of our languages that an ``Accept-Language`` header names with the highest weight; English without one."""
+def chosen_language(accept_language: str, *, wish: str = "") -> str:
+    """What the person chose (``wish``), if we speak it; else the first of our languages that an ``Accept-Language`` header
+    names with the highest weight; English without one."""
+    if wish.partition("-")[0] in LANGUAGES:
+        return wish.partition("-")[0]
     wishes = []
     for part in accept_language.split(","):
         tag, _, weight = part.strip().partition(";q=")

@@ -144,7 +144,8 @@ class Principal:
 
     ``role`` is the effective role (a key may cap it). ``login`` is the public id of the browser login and ``key`` the id
     of the API key that was used, if any. ``bound_to`` is set for a key that belongs to one job: such a principal may
-    never touch users, keys, roles, sharing, secrets or audit, and only sees ``stage_id``.
+    never touch users, keys, roles, sharing, secrets or audit, and only sees ``stage_id``. ``language`` is the one the
+    person chose, empty for what their browser asks for.
     """
 
     id: int | None
@@ -158,6 +159,7 @@ class Principal:
     bound_to: ResourceRef | None = None
     stage_id: int | None = None
     system: bool = False
+    language: str = ""
 
     @property
     def is_authenticated(self) -> bool:

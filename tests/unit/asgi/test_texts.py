@@ -67,3 +67,8 @@ def test_plurals_follow_the_number() -> None:
     assert catalogue("de").ngettext("%(n)s day", "%(n)s days", 1) == "%(n)s Tag"
     assert catalogue("de").ngettext("%(n)s day", "%(n)s days", 0) == "%(n)s Tagen"
     assert catalogue("en").ngettext("%(n)s day", "%(n)s days", 2) == "%(n)s days"
+
+
+def test_what_a_person_chose_wins_over_the_browser() -> None:
+    assert chosen_language("en", wish="de") == "de" and chosen_language("en", wish="de-AT") == "de"
+    assert chosen_language("de", wish="fr") == "de" and chosen_language("de", wish="") == "de"

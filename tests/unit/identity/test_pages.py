@@ -151,3 +151,20 @@ def test_a_session_that_ended_sends_a_live_page_to_the_sign_in(visitor: Visitor)
     answer = visitor.get("/_/home/now", headers={"HX-Request": "true", "HX-Current-URL": "http://localhost/prod/?a=1"})
     assert answer.status_code == 401
     assert answer.headers["hx-redirect"] == "/__login__?url=/prod/%3Fa%3D1"
+
+
+def test_people_say_who_they_are_and_which_language_they_read(visitor: Visitor) -> None:
+    visitor.sign_in("amara.okoye")
+    profile = {"first_name": "Amara", "last_name": "Okoye-Berg", "email": "a@veridia.example", "language": "de"}
+    page = visitor.post("/_/account/profile", data=profile).text
+    assert "Amara Okoye-Berg" in page and '<html lang="de"' in page and "Abmelden" in page
+    page = visitor.get("/_/account", headers={"Accept-Language": "en"}).text
+    assert '<html lang="de"' in page and 'value="a@veridia.example"' in page
+    page = visitor.post("/_/account/profile", data={**profile, "language": ""}, headers={"Accept-Language": "en"}).text
+    assert '<html lang="en"' in page
+
+
+def test_a_profile_that_cannot_be_kept_says_why(visitor: Visitor) -> None:
+    visitor.sign_in("amara.okoye")
+    answer = visitor.post("/_/account/profile", data={"first_name": "A" * 300})
+    assert answer.status_code == 422 and "must be text of at most" in answer.text

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Request, Response
+from pydantic import BaseModel
 
 from pilothouse.asgi.context import Db, SignedIn
 from pilothouse.asgi.paging import RowId
@@ -19,12 +20,42 @@ from pilothouse.identity.pages.views import AccountView, KeyLine, LoginLine, bro
 from pilothouse.identity.service.passwords import hash_password
 
 router = APIRouter(prefix="/_/account")
+PROFILE = ("first_name", "last_name", "email", "title", "department", "site")
 
 
 @router.get("")
 def show(request: Request, caller: SignedIn, db: Db, rules: RulesOf) -> Response:
     with db.read() as tx:
         return page(request, "identity/account.html", view=_view(request, tx, caller, hint=password_hint(rules)))
+
+
+class Profile(BaseModel):
+    """What people may say about themselves. An empty ``language`` is the browser's."""
+
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    title: str = ""
+    department: str = ""
+    site: str = ""
+    language: Literal["", "en", "de"] = ""
+
+
+@router.post("/profile")
+def change_profile(
+    request: Request, caller: SignedIn, db: Db, rules: RulesOf, form: Annotated[Profile, Form()]
+) -> Response:
+    """The page that answers speaks the new language."""
+    changes = {name: value.strip() for name, value in form.model_dump(exclude={"language"}).items()}
+    try:
+        with db.write() as tx:
+            user = service.get_user(tx, caller.guid)
+            service.update_user(tx, caller, user, changes=changes | {"locale": form.language or None})
+    except Invalid as error:
+        with db.read() as tx:
+            view = _view(request, tx, caller, hint=password_hint(rules), problem=str(error))
+            return page(request, "identity/account.html", status=422, view=view)
+    return to(request, "/_/account")
 
 
 @router.post("/keys")
@@ -99,6 +130,8 @@ def _view(request: Request, tx: Tx, caller: Principal, *, hint: str, **changes: 
             )
             for entry in logins
         ],
+        profile={name: getattr(user, name) or "" for name in PROFILE},
+        language=user.locale or "",
         may_publish=may(caller, Permission.CONTENT_CREATE),
         add_command=f"rsconnect add -s {server_url(request)} -n {stage.key if stage else 'pilothouse'} -k {changes.get('fresh') or 'KEY'}",
         password_hint=hint,

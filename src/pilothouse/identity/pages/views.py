@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pilothouse.asgi.rendering import Badge
+from pilothouse.asgi.texts import NAMES as LANGUAGE_NAMES
 from pilothouse.base.access import Role
 from pilothouse.identity.models import User
 
@@ -65,6 +66,9 @@ class AccountView:
     may_publish: bool
     add_command: str
     password_hint: str
+    profile: Mapping[str, str] = field(default_factory=nothing_wrong)
+    language: str = ""
+    languages: Sequence[tuple[str, str]] = tuple(LANGUAGE_NAMES.items())
     fresh: str = ""
     typed: str = ""
     wrong: str = ""

@@ -141,6 +141,7 @@ def principal_of_user(tx: Tx, user: User, *, login: str | None = None) -> Princi
         groups=frozenset(group_id for group_id, _ in rows),
         group_names=tuple(name for _, name in rows),
         login=login,
+        language=user.locale or "",
     )
 
 
