@@ -10,7 +10,7 @@ T ?= tests
 help: ## list the targets
 	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-demo: ## install, start a sample company, publish four apps; Ctrl-C stops everything
+demo: ## install, start a sample company, publish an app of every kind; Ctrl-C stops everything
 	@scripts/venv.sh demo
 	@exec $(PY) scripts/demo.py
 

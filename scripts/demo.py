@@ -204,7 +204,7 @@ def _box(company: dict[str, Any], notes: _Notes, url: str) -> None:
         f"Sign in with the password [bold]{notes.values['password']}[/] as one of",
         people,
         "\nThree things to try",
-        "  1. Sign in as amara.okoye and watch four apps arrive on the home page.",
+        "  1. Sign in as amara.okoye and watch the apps arrive on the home page.",
         f"  2. Publish one of your own:  {_shown(BIN)}/rsconnect add -s {url} -n demo -k KEY   (Account → New key)",
         "  3. Open an app as clara.voss; then look at Administration → Audit as jonas.brandt.",
         "\nCtrl-C stops everything. The next `make demo` starts from what is there.",
@@ -213,7 +213,8 @@ def _box(company: dict[str, Any], notes: _Notes, url: str) -> None:
 
 
 def _publish(company: dict[str, Any], notes: _Notes, url: str, stop: threading.Event) -> None:
-    waiting = [app for app in company["apps"] if notes.values["apps"].get(app["folder"]) != "published"]
+    possible = [app for app in company["apps"] if shutil.which(app.get("needs", "true"))]
+    waiting = [app for app in possible if notes.values["apps"].get(app["folder"]) != "published"]
     for number, app in enumerate(waiting, 1):
         if stop.is_set():
             return
@@ -232,7 +233,7 @@ def _publish(company: dict[str, Any], notes: _Notes, url: str, stop: threading.E
         print(f"  {app['title']} is live.", flush=True)
     if waiting:
         print(
-            "All apps are there." if all(notes.values["apps"].get(a["folder"]) for a in company["apps"]) else "Done.",
+            "All apps are there." if all(notes.values["apps"].get(a["folder"]) for a in possible) else "Done.",
             flush=True,
         )
 

@@ -210,7 +210,7 @@ def first_message(ph: Installation, mount: str, token: str) -> str | bytes:
 PAGES = """
 import dash
 from dash import Dash, dcc, html
-app = Dash(__name__, use_pages=True, pages_folder="")
+app = Dash(__name__, SERVER use_pages=True, pages_folder="")
 for word in ("one", "two"):
     dash.register_page(word, path=f"/{word}", layout=html.H2(f"This is page {word}"))
 links = [dcc.Link(page["name"], href=page["relative_path"]) for page in dash.page_registry.values()]
@@ -219,8 +219,14 @@ app.layout = html.Div([*links, html.Img(src=app.get_asset_url("dot.svg"), alt="d
 DOT = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><circle r="4"/></svg>'
 
 
-def test_links_that_dash_makes_at_import_stay_below_the_mount(ph: Installation, browser: Any, tmp_path: Path) -> None:
-    folder = project(tmp_path / "app", {"app.py": PAGES, "assets/dot.svg": DOT, "requirements.txt": "dash\n"})
+@pytest.mark.parametrize("backend", ["flask", "fastapi"])
+def test_links_that_dash_makes_at_import_stay_below_the_mount(
+    ph: Installation, browser: Any, tmp_path: Path, backend: str
+) -> None:
+    is_asgi = backend == "fastapi"
+    source = PAGES.replace("SERVER", "server=__import__('fastapi').FastAPI()," if is_asgi else "")
+    wanted = "dash\nfastapi\nuvicorn\n" if is_asgi else "dash\n"
+    folder = project(tmp_path / "app", {"app.py": source, "assets/dot.svg": DOT, "requirements.txt": wanted})
     guid = ph.deploy("dash", folder, "--new", "--title", "Pages").guid
     ph.api("PATCH", f"v1/content/{guid}", json={"access_type": "logged_in"})
     draft = ph.api("GET", f"v1/content/{guid}").json()["bundle_id"]

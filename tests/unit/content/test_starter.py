@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from pilothouse.content.kinds import _start as starter
 
@@ -59,3 +61,33 @@ def test_names_are_tried_in_order_and_factories_called_only_if_none_was_given(
     (tmp_path / f"{what[:5]}.py").write_text(text)
     found = starter.load(what)
     assert callable(found) if expected is None else found == expected
+
+
+async def dash_app(scope: Any, receive: Any, send: Any) -> None:
+    """Answers with a link made at import, in the two ways that Dash writes a slash; in two parts."""
+    link = f"/{starter.STAND_IN}/one \\u002f{starter.STAND_IN}\\u002ftwo".encode()
+    kind = scope["path"].removeprefix("/")
+    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(link)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": link[:10], "more_body": True})
+    await send({"type": "http.response.body", "body": link[10:]})
+
+
+@pytest.mark.parametrize(("prefix", "expected"), [("/content/g", "/content/g/one /content/g/two"), ("", "/one /two")])
+def test_links_made_at_import_lead_below_the_mount_of_the_visitor(prefix: str, expected: str) -> None:
+    client = TestClient(starter.with_real_links(dash_app), headers={"X-Forwarded-Prefix": prefix})
+    for kind in ("application/json", "text/html; charset=utf-8"):
+        assert client.get(f"/{kind}").text == expected
+    assert starter.STAND_IN in client.get("/image/png").text, "other answers stay as they are"
+
+
+def test_dash_looks_at_the_mount_of_the_visitor_and_at_import_at_the_stand_in() -> None:
+    class Config(dict[str, str]):
+        pass
+
+    config = Config(requests_pathname_prefix=f"/{starter.STAND_IN}/", title="x")
+    starter.look_at_visitor(config)
+    token = starter.MOUNT.set("/content/g")
+    assert (config["requests_pathname_prefix"], config["title"]) == ("/content/g/", "x")
+    starter.MOUNT.reset(token)
+    assert config["requests_pathname_prefix"] == f"/{starter.STAND_IN}/"

@@ -90,7 +90,7 @@ def dash(what, host, port):
         app.server.after_request(with_real_mount)
         run_wsgi(script_name(app.server), host, port)
     else:
-        run_asgi(with_prefix(app.server), host, port)
+        run_asgi(with_real_links(app.server), host, port)
 
 
 def gradio(what, host, port):
@@ -141,7 +141,8 @@ def load(what):
         missing(error.name)
     except Exception as error:
         traceback.print_exc()
-        give_up(f"importing {module_name} failed: {type(error).__name__}: {error}.")
+        sentence = (str(error).splitlines() or ["without a word"])[0].rstrip(".")
+        give_up(f"importing {module_name} failed: {type(error).__name__}: {sentence}.")
     tried = names.split(",")
     name = next((n for n in tried if hasattr(module, n)), tried[0])
     found = module
@@ -205,11 +206,55 @@ def look_at_visitor(config):
 
 def with_real_mount(answer):
     if answer.mimetype in ("text/html", "application/json") and not answer.is_streamed:
-        answer.set_data(LINK.sub(f"{MOUNT.get()}/".encode(), answer.get_data()))
+        answer.set_data(real(answer.get_data()))
     return answer
 
 
+def with_real_links(app):
+    """The same for Dash on an ASGI server, which looks at paths itself and would not know them with a prefix."""
+
+    async def inner(scope, receive, send):
+        if scope["type"] == "lifespan":
+            return await app(scope, receive, send)
+        MOUNT.set(prefix_of(scope))
+        start, parts = None, []
+
+        async def told(message):
+            nonlocal start
+            if message["type"] == "http.response.start" and is_text(dict(message["headers"])):
+                start = message
+            elif message["type"] == "http.response.body" and start is not None:
+                parts.append(message.get("body", b""))
+                if not message.get("more_body"):
+                    body = real(b"".join(parts))
+                    kept = [pair for pair in start["headers"] if pair[0] != b"content-length"]
+                    await send({**start, "headers": [*kept, (b"content-length", str(len(body)).encode())]})
+                    await send({"type": "http.response.body", "body": body})
+            elif message["type"] == "websocket.send" and message.get("text"):
+                await send({"type": "websocket.send", "text": real(message["text"].encode()).decode()})
+            else:
+                await send(message)
+
+        return await app(scope, receive, told)
+
+    return inner
+
+
+def is_text(headers):
+    kind = headers.get(b"content-type", b"").partition(b";")[0]
+    return kind in (b"text/html", b"application/json") and b"content-encoding" not in headers
+
+
+def real(data):
+    return LINK.sub(f"{MOUNT.get()}/".encode(), data)
+
+
 # --- how it is served --------------------------------------------------------------------------------------------------
+
+
+def prefix_of(scope):
+    found = (value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-prefix")
+    return next(found, "").rstrip("/")
 
 
 def with_prefix(app):
@@ -217,9 +262,7 @@ def with_prefix(app):
 
     async def inner(scope, receive, send):
         if scope["type"] in ("http", "websocket"):
-            prefix = next((v.decode("latin-1") for k, v in scope["headers"] if k == b"x-forwarded-prefix"), "").rstrip(
-                "/"
-            )
+            prefix = prefix_of(scope)
             MOUNT.set(prefix)
             if prefix:
                 raw = scope.get("raw_path")
