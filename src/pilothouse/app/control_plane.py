@@ -109,10 +109,10 @@ class ControlPlane:
         self._listener = Listener(house.database, {CHANNEL: house.watch.wake})
         self._stopping = threading.Event()
         self._threads = [
-            threading.Thread(
-                target=self._each,
-                args=(1.0, house.sealer.run),
-                daemon=True,
+            threading.Thread(target=self._each, args=(1.0, house.sealer.seal), daemon=True),
+            *(
+                threading.Thread(target=self._each, args=(1.0, partial(house.sealer.tell, sink)), daemon=True)
+                for sink in house.sealer.sinks
             ),
             threading.Thread(target=self._each, args=(30.0, house.resolver.flush_uses), daemon=True),
             threading.Thread(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 from sqlalchemy import text
@@ -94,6 +95,34 @@ def test_a_sink_with_a_mistake_stops_neither_the_sealer_nor_other_sinks(
     work = Sealer(sqlite_database, KEY, {"mistaken": Mistaken(), "other": other})
     happen(sqlite_database)
     assert (work.run(), numbers(other)) == (1, ([1], [1]))
+
+
+def test_a_sink_that_hangs_keeps_neither_the_seals_nor_other_sinks_waiting(database: Database) -> None:
+    class Hanging(MemorySink):
+        def __init__(self) -> None:
+            super().__init__()
+            self.began, self.goes_on = Event(), Event()
+
+        def append(self, head: Head, events: Sequence[Sealed] = ()) -> None:
+            self.began.set()
+            self.goes_on.wait(60)
+            super().append(head, events)
+
+    hanging, other = Hanging(), MemorySink()
+    work = Sealer(database, KEY, {"hanging": hanging, "other": other})
+    happen(database)
+    work.seal()
+    with ThreadPoolExecutor(1) as thread:
+        telling = thread.submit(work.tell, "hanging")
+        assert hanging.began.wait(60)
+        happen(database)
+        assert work.seal() == 1
+        work.tell("other")
+        assert numbers(other) == ([2], [1, 2]) and numbers(hanging) == ([], [])
+        hanging.goes_on.set()
+        telling.result(60)
+    work.tell("hanging")
+    assert numbers(hanging) == ([1, 2], [1, 2])
 
 
 def test_a_restart_loses_nothing_and_repeats_nothing(database: Database, seconds: list[float]) -> None:

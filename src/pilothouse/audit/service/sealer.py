@@ -38,39 +38,44 @@ class Sealer:
         self._troubles = {name: _Trouble() for name in sinks}
 
     def run(self) -> int:
-        """Seal once, and tell the sinks. Returns how many events were sealed.
-
-        A sink that fails is logged and tried again after 1, 2, 4 … 60 seconds, whether anything happens or not.
-        """
-        count = seal(self._database, self._key)
-        for name, sink in self.sinks.items():
-            trouble = self._troubles[name]
-            if time.monotonic() < trouble.until:
-                continue
-            try:
-                while self._tell(name, sink):
-                    pass
-            except DatabaseDown:
-                raise
-            except (
-                Exception
-            ) as error:  # a sink may be somebody else's code: it stops neither the sealer nor other sinks
-                self._note_trouble(name, trouble, error)
-            else:
-                if trouble.times:
-                    log.warning("the audit sink works again and has all it missed", sink=name)
-                self._troubles[name] = _Trouble()
+        """Seal, and tell every sink. Returns how many events were sealed."""
+        count = self.seal()
+        for name in self.sinks:
+            self.tell(name)
         return count
+
+    def seal(self) -> int:
+        """Seal what waits; apart from `tell`, so that no sink that hangs keeps it waiting."""
+        return seal(self._database, self._key)
+
+    def tell(self, name: str) -> None:
+        """Give a sink all that it lacks. One that fails is logged and left alone for 1, 2, 4 … 60 seconds, whether anything happens
+        or not.
+        """
+        trouble = self._troubles[name]
+        if time.monotonic() < trouble.until:
+            return
+        try:
+            while self._tell_batch(name):
+                pass
+        except DatabaseDown:
+            raise
+        except Exception as error:  # a sink may be somebody else's code: it stops neither the sealer nor other sinks
+            self._note_trouble(name, trouble, error)
+            return
+        if trouble.times:
+            log.warning("the audit sink works again and has all it missed", sink=name)
+        self._troubles[name] = _Trouble()
 
     def heads(self) -> list[Head] | None:
         """What the sinks kept; ``None`` if none of them can be read from here."""
         found = [kept for sink in self.sinks.values() if (kept := sink.heads()) is not None]
         return [head for kept in found for head in kept] if found else None
 
-    def _tell(self, name: str, sink: AuditSink) -> bool:
+    def _tell_batch(self, name: str) -> bool:
         """Give a sink the next batch; whether there is more. One server at a time: the others find that it was done."""
         with self._database.read() as tx:
-            if not self._is_mine(tx):
+            if not self._is_mine(tx, name):
                 return False
             told = tx.scalar(select(Told.number).where(Told.sink == name)) or 0
             newest = tx.scalar(select(func.max(Seal.number))) or 0
@@ -83,7 +88,7 @@ class Sealer:
                 return False
             events = [Sealed(s.number, e.at, {"seal": s.number, "mac": s.mac} | facts_of(e)) for s, e in rows if e]
             head = head_of(self._key, rows[-1][0])
-            sink.append(head, events)
+            self.sinks[name].append(head, events)
             self._note_told(name, head.number)
         return len(rows) == BATCH
 
@@ -92,10 +97,11 @@ class Sealer:
             insert = insert_into(tx, Told).values(sink=name, number=number)
             tx.execute(insert.on_conflict_do_update(index_elements=["sink"], set_={"number": insert.excluded.number}))
 
-    def _is_mine(self, tx: Tx) -> bool:
+    def _is_mine(self, tx: Tx, name: str) -> bool:
         if self._database.is_sqlite:
             return True
-        return bool(tx.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": LOCK}))
+        locked = text("SELECT pg_try_advisory_xact_lock(:lock, hashtext(:name))")
+        return bool(tx.scalar(locked, {"lock": LOCK, "name": name}))
 
     def _note_trouble(self, name: str, trouble: _Trouble, error: Exception) -> None:
         trouble.times += 1
