@@ -7,6 +7,7 @@ import socket
 import time
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -158,6 +159,21 @@ class LauncherSuite:
             assert launcher.connections(spec.id) == 1
         until(lambda: launcher.connections(spec.id) == 0)
         launcher.cancel(spec.id)
+
+    def test_freezing_and_thawing_at_the_same_time_holds_up_nobody(self, launcher: Launcher) -> None:
+        self.needs(launcher, "freezer")
+        spec = self.serving()
+        launcher.submit(spec)
+        address = wait_for(launcher, spec.id, {JobState.RUNNING}).address or ""
+        assert answer(address) == 200
+        began = time.monotonic()
+        with ThreadPoolExecutor(2) as pool:
+            for _ in range(40):
+                for done in [pool.submit(launcher.signal, spec.id, what) for what in (Signal.FREEZE, Signal.THAW)]:
+                    done.result()
+        assert time.monotonic() - began < 4, "one of them waited for what could not come"
+        launcher.signal(spec.id, Signal.THAW)
+        assert answer(address) == 200
 
     def test_an_ended_job_can_not_be_frozen(self, launcher: Launcher) -> None:
         spec = self.spec("pass")

@@ -15,7 +15,7 @@ from pilothouse.content.models import Worker, WorkerState
 from pilothouse.content.service.scaling import Activity
 from pilothouse.content.tasks.rouse import Rouser
 from pilothouse.db import Database
-from pilothouse.launcher.contract import JobState, Signal
+from pilothouse.launcher.contract import JobState, Signal, SignalRefused
 
 
 @pytest.fixture
@@ -116,6 +116,20 @@ def test_a_thaw_in_the_middle_of_freezing_wins(floor: Floor, monkeypatch: pytest
         signal(key, what)
 
     monkeypatch.setattr(floor.launcher, "signal", late)
+    floor.look()
+    assert (floor.worker.state, floor.job) == (WorkerState.READY, JobState.RUNNING)
+
+
+def test_a_worker_that_can_not_be_frozen_goes_on(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    signal = floor.launcher.signal
+
+    def refuse(key: str, what: Signal) -> None:
+        if what is Signal.FREEZE:
+            raise SignalRefused
+        signal(key, what)
+
+    monkeypatch.setattr(floor.launcher, "signal", refuse)
+    floor.rest()
     floor.look()
     assert (floor.worker.state, floor.job) == (WorkerState.READY, JobState.RUNNING)
 

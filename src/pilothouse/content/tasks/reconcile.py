@@ -23,7 +23,7 @@ from pilothouse.content.tasks.rouse import thaw
 from pilothouse.content.tasks.scale import Crew, Running, crews
 from pilothouse.content.tasks.start import note_status, status_of
 from pilothouse.db import DatabaseDown
-from pilothouse.launcher.contract import FINAL, JobState, JobStatus, SeesConnections, Signal
+from pilothouse.launcher.contract import FINAL, JobState, JobStatus, SeesConnections, Signal, SignalRefused
 from pilothouse.launcher.models import Job
 from pilothouse.tasks import enqueue
 from pilothouse.tasks.models import Task
@@ -175,14 +175,22 @@ class Reconciler:
 
     def _freeze(self, worker: Worker, job: Job) -> None:
         """The row says so already and the door sends nobody any more; who came just before that is let in."""
-        used = self._is_used(job, self._activity(job.key))
+        used = self._is_used(job, self._activity(job.key)) or not self._froze(job)
         if not used:
-            self._engines.launcher.signal(job.key, Signal.FREEZE)
             with self._engines.database.read() as tx:
                 row = tx.get(Worker, worker.id)
             used = row is None or row.state != WorkerState.FROZEN or self._is_used(job, self._activity(job.key))
         if used:
             thaw(self._engines, worker.id, job.key)
+
+    def _froze(self, job: Job) -> bool:
+        """What can't be frozen (it waits for a disk, say) goes on."""
+        try:
+            self._engines.launcher.signal(job.key, Signal.FREEZE)
+        except SignalRefused as error:
+            log.warning("a worker could not be frozen", job=job.key, error=str(error))
+            return False
+        return True
 
     def _drain(self, worker: Worker, job: Job, use: Activity) -> None:
         """``last_used_at`` holds when the draining began; ``None`` = at once."""

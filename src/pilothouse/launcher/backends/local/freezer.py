@@ -13,24 +13,27 @@ TIMEOUT_S = 5.0
 
 
 def set_frozen(group: Path | None, init: int | None, pid: int, *, frozen: bool) -> None:
-    """Freeze or thaw all processes of a job; on return it has happened. Raises `SignalRefused` if it does not within 5 s.
+    """Freeze or thaw all processes of a job; on return it has happened, or somebody else asked for the opposite meanwhile.
 
-    ``init`` is pid 1 of the job's pid namespace as seen from outside, ``pid`` the process the shim started.
+    ``init`` is pid 1 of the job's pid namespace as seen from outside, ``pid`` the process the shim started. Raises
+    `SignalRefused` if it does not happen within 5 s.
     """
     if group is not None and (group / "cgroup.freeze").exists():
-        (group / "cgroup.freeze").write_text("1" if frozen else "0")
-        _wait(group / "cgroup.events", f"frozen {int(frozen)}")
+        _ask(group / "cgroup.freeze", str(int(frozen)), group / "cgroup.events", f"frozen {int(frozen)}")
     elif group is not None and (group / "freezer.state").exists():
         state = "FROZEN" if frozen else "THAWED"
-        (group / "freezer.state").write_text(state)
-        _wait(group / "freezer.state", state)
+        _ask(group / "freezer.state", state, group / "freezer.state", state)
     else:
         _signal_all(init, pid, signal.SIGSTOP if frozen else signal.SIGCONT)
 
 
-def _wait(file: Path, word: str) -> None:
+def _ask(control: Path, wish: str, answer: Path, word: str) -> None:
+    """Write ``wish`` and wait until ``answer`` holds ``word``. Version 1 has ``FREEZING`` in between, in the same file."""
+    control.write_text(wish)
     deadline = time.monotonic() + TIMEOUT_S
-    while word not in file.read_text():
+    while word not in answer.read_text():
+        if control.read_text().strip() not in (wish, "FREEZING"):
+            return
         if time.monotonic() > deadline:
             raise SignalRefused(
                 "The job's processes did not freeze or thaw in time. They may wait for a disk or network share."
