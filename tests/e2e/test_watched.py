@@ -133,6 +133,13 @@ def _follow_one_request(ph: Installation) -> None:
     assert (theirs["path"], theirs["status"]) == ("/_/content", 503)
 
 
+@pytest.mark.parametrize("name", ["server.log", "access.log", "supervisor.log", "gateway.log"])
+def test_every_line_of_every_log_is_an_object(ph: Installation, name: str) -> None:
+    lines = written(ph, name)
+    assert all(isinstance(line, dict) for line in lines)
+    assert lines or name == "gateway.log"
+
+
 def test_no_secret_stands_in_any_log(ph: Installation) -> None:
     """After sign-ins, a deploy, wrong keys and a lost database."""
     assert ph.get("/__api__/v1/user", key="ph_wrong-key-of-somebody-123456789012345").status_code == 401

@@ -24,6 +24,8 @@ STREAM_LIFE = "28800s"
 CONTROL_PLANE_IDLE = "60s"
 #: An empty list would mean all private networks, whose clients Envoy then believes more. No peer has this address.
 NOBODY_IS_INTERNAL: Json = {"cidr_ranges": [{"address_prefix": "255.255.255.255", "prefix_len": 32}]}
+#: Envoy's own log, with the same names as ours.
+LOG_LINE: Json = {"timestamp": "%Y-%m-%dT%H:%M:%S.%e", "level": "%l", "logger": "%n", "event": "%j"}
 #: The paths of many stages make one long expression; Envoy's own limit is meant for expressions from outside.
 REGEX_LIMIT = "re2.max_program_size.error_level"
 
@@ -37,6 +39,7 @@ def config(plan: EnvoyPlan, *, admin: Path | None = None) -> Json:
     )
     return {
         "admin": {"address": {"pipe": {"path": str(admin or plan.run / "envoy.sock"), "mode": 0o600}}},
+        "application_log_config": {"log_format": {"json_format": LOG_LINE}},
         "overload_manager": {"resource_monitors": [connections]},
         "layered_runtime": {"layers": [{"name": "static", "static_layer": {REGEX_LIMIT: 2000}}]},
         "static_resources": {

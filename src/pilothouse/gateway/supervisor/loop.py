@@ -72,13 +72,13 @@ class Supervisor:
         return 0
 
     def say(self, sentence: str) -> None:
-        """One line for the operator: on stderr and in logs/supervisor.log."""
-        line = f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {sentence}\n"
+        """One line for the operator on stderr, and as JSON in logs/supervisor.log."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         with contextlib.suppress(OSError):
-            sys.stderr.write(line)
+            sys.stderr.write(f"{now} {sentence}\n")
             sys.stderr.flush()
         with contextlib.suppress(OSError), (self._logs / "supervisor.log").open("a") as file:
-            file.write(line)
+            file.write(json.dumps({"timestamp": now, "event": sentence}) + "\n")
 
     def _step_safely(self, wakeup: socket.socket) -> None:
         """A full disk, or a mistake of ours, must not leave the programs unwatched."""
