@@ -168,3 +168,9 @@ def test_a_profile_that_cannot_be_kept_says_why(visitor: Visitor) -> None:
     visitor.sign_in("amara.okoye")
     answer = visitor.post("/_/account/profile", data={"first_name": "A" * 300})
     assert answer.status_code == 422 and "must be text of at most" in answer.text
+
+
+def test_the_account_leads_to_all_that_is_held_about_the_person(visitor: Visitor) -> None:
+    visitor.sign_in("amara.okoye")
+    page = visitor.get("/_/account").text
+    assert 'href="/api/v1/personal-data/amara.okoye" download="personal-data.json"' in page
