@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pilothouse.content.contract import ContentKind
@@ -21,3 +23,10 @@ class TestPythonGradio(ContentKindSuite):
     @pytest.fixture
     def kind(self) -> ContentKind:
         return PythonGradio()
+
+    def test_the_usual_name_of_its_object_is_tried_first_and_nobody_is_told_of_its_use(
+        self, kind: ContentKind, tmp_path: Path
+    ) -> None:
+        command = kind.command(self.launch(tmp_path, kind))
+        assert "web.site:demo,app,application,create_app,make_app" in command.argv
+        assert command.env["GRADIO_ANALYTICS_ENABLED"] == "False"

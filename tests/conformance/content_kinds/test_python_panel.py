@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pilothouse.content.contract import ContentKind
@@ -21,3 +23,10 @@ class TestPythonPanel(ContentKindSuite):
     @pytest.fixture
     def kind(self) -> ContentKind:
         return PythonPanel()
+
+    def test_what_its_pages_hand_to_their_socket_is_signed_with_the_contents_secret(
+        self, kind: ContentKind, tmp_path: Path
+    ) -> None:
+        launch = self.launch(tmp_path, kind)
+        assert kind.command(launch).env == {"BOKEH_SIGN_SESSIONS": "yes", "BOKEH_SECRET_KEY": launch.secret}
+        assert launch.secret not in repr(launch)
