@@ -54,7 +54,7 @@ docs-check:
 
 openapi: docs ## the same: openapi.json is one of the generated files
 
-screens: ## photograph every page (light, dark, phone) into docs/screens
+screens: ## photograph every page (light, dark, phone) into .cache/screens, a few into docs/screens
 	@scripts/venv.sh test && scripts/packages.sh
 	@$(PY) scripts/screens.py
 

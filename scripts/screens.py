@@ -1,6 +1,7 @@
 """``make screens``: photographs every page, light, dark and on a phone, with sample data (empty, usual, overfull, wrong).
 
-Usage: ``python scripts/screens.py [--to FOLDER] [PART-OF-A-NAME …]``. Pages come from the real templates and style
+Usage: ``python scripts/screens.py [--to FOLDER] [PART-OF-A-NAME …]``. All pictures go to ``.cache/screens``; the few that
+the documentation shows (`SHOWN`) also to ``docs/screens``. Pages come from the real templates and style
 sheets, served on the loopback; the values are those of ``tests/factories/page_samples.py``.
 """
 
@@ -27,6 +28,20 @@ from pilothouse.asgi import static_files  # noqa: E402
 from pilothouse.asgi.rendering import page  # noqa: E402
 from pilothouse.base.access import ANONYMOUS, Principal, Role  # noqa: E402
 
+#: The pictures of the documentation: a sample, and in which looks.
+SHOWN = {
+    "home-usual": ("light", "dark", "phone"),
+    "gallery-usual": ("light", "dark"),
+    "content-versions": ("light",),
+    "content-log": ("dark",),
+    "admin-overview": ("light", "dark", "phone"),
+    "admin-queue": ("light",),
+    "admin-storage": ("light",),
+    "admin-audit": ("light",),
+    "account-usual": ("light",),
+    "login": ("light",),
+}
+DOCS = ROOT / "docs" / "screens"
 LOOKS = {"light": (1280, 800, "light"), "dark": (1280, 800, "dark"), "phone": (360, 760, "light")}
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
             "--disable-component-update", "--disable-sync"]  # fmt: skip
@@ -75,7 +90,7 @@ def served(app: FastAPI) -> Iterator[str]:
 
 def main() -> int:
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("--to", type=Path, default=ROOT / "docs" / "screens")
+    arguments.add_argument("--to", type=Path, default=ROOT / ".cache" / "screens")
     arguments.add_argument("--looks", nargs="*", default=list(LOOKS))
     arguments.add_argument("names", nargs="*")
     asked = arguments.parse_args()
@@ -98,7 +113,10 @@ def main() -> int:
                 tab.evaluate("document.fonts.ready")
                 overflow = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
                 print(f"{name} {look}" + (f"  wider than the window by {overflow} px" if overflow > 0 else ""))
-                tab.screenshot(path=asked.to / f"{name}-{look}.png", full_page=True)
+                picture = asked.to / f"{name}-{look}.png"
+                tab.screenshot(path=picture, full_page=True)
+                if look in SHOWN.get(name, ()):
+                    shutil.copy(picture, DOCS / picture.name)
             tab.close()
         browser.close()
     return 0

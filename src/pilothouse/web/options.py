@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,15 +17,30 @@ from pilothouse.settings import Loaded, Settings
 from pilothouse.web.views import OptionLine, OptionSection, SettingsView
 
 router = APIRouter(prefix="/_/admin")
+#: What stands before the host in an address: a name, a password, a token.
+CREDENTIALS = re.compile(r"://[^/?#\s]*@")
 
 
 @router.get("/settings")
-def settings(request: Request, caller: SignedIn) -> Response:
-    """Every option with its value and where it came from; secrets as dots."""
+def settings(request: Request, caller: SignedIn, q: str = "", changed: bool = False) -> Response:
+    """Every option with its value and where it came from; secrets as dots. ``changed`` leaves the defaults out."""
     require(caller, Permission.SETTINGS_READ)
     loaded: Loaded = request.app.state.loaded
     where = f"Read from {loaded.file or 'no file'}, variables and the command line. Change them there and start the server again."
-    return page(request, "web/settings.html", view=SettingsView(where, option_sections(loaded)))
+    view = SettingsView(where, _chosen(option_sections(loaded), q, changed=changed), q.strip(), changed)
+    return page(request, "web/settings.html", view=view)
+
+
+def _chosen(sections: list[OptionSection], query: str, *, changed: bool) -> list[OptionSection]:
+    """Options that hold every word of ``query`` in their name or description; empty sections are left out."""
+    words = query.lower().split()
+
+    def is_wanted(option: OptionLine) -> bool:
+        text = f"{option.name} {option.words}".lower()
+        return all(word in text for word in words) and not (changed and option.origin == "default")
+
+    found = [replace(section, options=[o for o in section.options if is_wanted(o)]) for section in sections]
+    return [section for section in found if section.options]
 
 
 def option_sections(loaded: Loaded) -> list[OptionSection]:
@@ -63,5 +80,5 @@ def _plain(value: Any) -> str:
     if isinstance(value, timedelta):
         return f"{value.total_seconds():g} s"
     if isinstance(value, list):
-        return ", ".join(str(item) for item in value) or "—"
-    return str(value)
+        return ", ".join(_plain(item) for item in value) or "—"
+    return CREDENTIALS.sub("://••••••@", str(value)) or "—"

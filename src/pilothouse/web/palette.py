@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
@@ -97,10 +98,18 @@ def _named(request: Request, tx: Tx, caller: Principal, stage: StageRef, query: 
     found.append(
         EntryGroup(
             PEOPLE,
-            [Entry(u.display_name, "user", f"{base}/_/admin/users?prefix={u.username}", u.username) for u in people],
+            [
+                Entry(u.display_name, "user", f"{base}/_/admin/users?{urlencode({'prefix': u.username})}", u.username)
+                for u in people
+            ],
         )
     )
-    found.append(EntryGroup(GROUPS, [Entry(g.name, "users-group", f"{base}/_/admin/groups#{g.guid}") for g in groups]))
+    found.append(
+        EntryGroup(
+            GROUPS,
+            [Entry(g.name, "users-group", f"{base}/_/admin/groups?{urlencode({'prefix': g.name})}") for g in groups],
+        )
+    )
     return found
 
 

@@ -232,6 +232,8 @@ class OptionSection:
 class SettingsView:
     where: str
     sections: Sequence[OptionSection]
+    query: str = ""
+    changed: bool = False
 
 
 @dataclass(frozen=True)

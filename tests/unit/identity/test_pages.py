@@ -10,6 +10,8 @@ from sqlalchemy import select
 from tests.factories.pages_app import BASE, PASSWORD, Visitor
 
 from pilothouse.asgi import xsrf
+from pilothouse.base.access import SYSTEM
+from pilothouse.identity import service as identity
 from pilothouse.identity.models import Failure
 
 
@@ -174,3 +176,20 @@ def test_the_account_leads_to_all_that_is_held_about_the_person(visitor: Visitor
     visitor.sign_in("amara.okoye")
     page = visitor.get("/_/account").text
     assert 'href="/api/v1/personal-data/amara.okoye" download="personal-data.json"' in page
+
+
+def test_many_groups_come_in_pages_and_are_found_by_name(app: FastAPI, visitor: Visitor) -> None:
+    with app.state.database.write() as tx:
+        for n in range(45):
+            identity.create_group(tx, SYSTEM, name=f"Line {n:02}")
+    visitor.sign_in("jonas.brandt")
+    page = visitor.get("/_/admin/groups").text
+    assert "Line 00" in page and "Line 30" not in page and "Page 1 of 3" in page
+    page = visitor.get("/_/admin/groups?prefix=Line+30").text
+    assert "Line 30" in page and "Line 00" not in page
+    assert "No group has such a name" in visitor.get("/_/admin/groups?prefix=zz").text
+
+
+def test_the_form_for_another_user_can_be_linked_to(visitor: Visitor) -> None:
+    visitor.sign_in("jonas.brandt")
+    assert '<details class="reveal wide" open' in visitor.get("/_/admin/users?new=1").text.replace("  ", " ")

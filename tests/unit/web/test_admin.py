@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from tests.factories.pages_app import Visitor, publish
 
 from pilothouse.base import clock
+from pilothouse.settings import load
 from pilothouse.tasks.models import Task
 
 
@@ -59,3 +60,22 @@ def test_the_overview_names_what_is_weak(visitor: Visitor) -> None:
     shown = visitor.get("/_/admin").text
     assert "Apps can reach each other" in shown, "what the launcher says"
     assert "Apps share one origin" in shown, "what the settings say"
+
+
+def test_options_are_found_by_words_and_by_whether_they_were_changed(app: FastAPI, visitor: Visitor) -> None:
+    app.state.loaded = load(app.state.loaded.home, flags={"server.port": 4000}, variables={})
+    visitor.sign_in("jonas.brandt")
+    page = visitor.get("/_/admin/settings?q=login+ends").text
+    assert 'id="identity.login_lifetime"' in page and "server.port" not in page
+    page = visitor.get("/_/admin/settings?changed=true").text
+    assert "server.port" in page and "4000" in page and "identity.login_lifetime" not in page
+    assert "No such option" in visitor.get("/_/admin/settings?q=nothing-of-the-sort").text
+
+
+def test_credentials_in_an_address_are_not_shown(app: FastAPI, visitor: Visitor) -> None:
+    index = "https://reader:s3cret@index.example/simple"
+    app.state.loaded = load(app.state.loaded.home, flags={"runtimes.python_index": index}, variables={})
+    visitor.sign_in("jonas.brandt")
+    page = visitor.get("/_/admin/settings").text
+    assert "s3cret" not in page and "reader" not in page.partition("python_index")[2][:400]
+    assert "://••••••@index.example/simple" in page

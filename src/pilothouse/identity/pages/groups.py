@@ -15,15 +15,19 @@ from pilothouse.db import Database, Tx
 from pilothouse.identity import service
 from pilothouse.identity.contract import UserUnknown
 from pilothouse.identity.models import Group
+from pilothouse.identity.pages.users import pager
 from pilothouse.identity.pages.views import GroupCard, GroupsView, MemberLine, initials
 
 router = APIRouter(prefix="/_/admin/groups")
 CANDIDATES_SHOWN = 200
+PAGE_SIZE = 20
+PAGES_LIMIT = 1_000_000
 
 
 @router.get("")
-def show(request: Request, caller: SignedIn, db: Db) -> Response:
-    return page(request, "identity/groups.html", view=_view(request, db, caller))
+def show(request: Request, caller: SignedIn, db: Db, prefix: str = "", p: int = 1) -> Response:
+    view = _view(request, db, caller, prefix=prefix, number=min(max(p, 1), PAGES_LIMIT))
+    return page(request, "identity/groups.html", view=view)
 
 
 @router.post("")
@@ -72,13 +76,17 @@ def _change(request: Request, caller: Principal, db: Database, verb: Callable[[T
     return page(request, "identity/groups.html", view=_view(request, db, caller, done=done))
 
 
-def _view(request: Request, db: Database, caller: Principal, **changes: Any) -> GroupsView:
+def _view(
+    request: Request, db: Database, caller: Principal, *, prefix: str = "", number: int = 1, **changes: Any
+) -> GroupsView:
     require(caller, Permission.USER_CREATE)
     base = f"{frame(request).base}/_/admin/groups"
     with db.read() as tx:
-        groups = [_card(tx, caller, group, base) for group in service.list_groups(tx, caller).items]
+        found = service.list_groups(tx, caller, prefix=prefix, page=number, page_size=PAGE_SIZE)
+        groups = [_card(tx, caller, group, base) for group in found.items]
         people = service.list_users(tx, caller, page_size=CANDIDATES_SHOWN).items
-        return GroupsView(groups, [user.username for user in people], **changes)
+    pages = pager(base, prefix, number, found.total, PAGE_SIZE)
+    return GroupsView(groups, [user.username for user in people], prefix, pages, **changes)
 
 
 def _card(tx: Tx, caller: Principal, group: Group, base: str) -> GroupCard:

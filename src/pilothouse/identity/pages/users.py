@@ -38,8 +38,11 @@ class UserForm(BaseModel):
 
 
 @router.get("")
-def show(request: Request, caller: SignedIn, db: Db, rules: RulesOf, prefix: str = "", p: int = 1) -> Response:
-    view = _view(request, db, caller, rules, prefix=prefix, number=max(p, 1))
+def show(  # noqa: PLR0913 - what the address says
+    request: Request, caller: SignedIn, db: Db, rules: RulesOf, prefix: str = "", p: int = 1, new: bool = False
+) -> Response:
+    """``new`` opens the form for another user."""
+    view = _view(request, db, caller, rules, prefix=prefix, number=max(p, 1), opens=new)
     return page(request, "identity/users.html", view=view)
 
 
@@ -128,9 +131,9 @@ def _view(
     )
 
 
-def pager(path: str, prefix: str, number: int, total: int) -> Pager:
+def pager(path: str, prefix: str, number: int, total: int, page_size: int = PAGE_SIZE) -> Pager:
     """Links to the pages before and after ``number``."""
-    pages = max(1, math.ceil(total / PAGE_SIZE))
+    pages = max(1, math.ceil(total / page_size))
 
     def link(n: int) -> str:
         return f"{path}?{urlencode({'prefix': prefix, 'p': n})}" if 1 <= n <= pages else ""

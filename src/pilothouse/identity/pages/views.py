@@ -133,6 +133,8 @@ class GroupCard:
 class GroupsView:
     groups: Sequence[GroupCard]
     candidates: Sequence[str]
+    prefix: str = ""
+    pager: Pager = Pager(1, 1)
     typed: str = ""
     wrong: str = ""
     problem: str = ""
