@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
 from pilothouse.base import clock
-from pilothouse.db import Database
+from pilothouse.db import Database, DatabaseDown
 from pilothouse.gateway.envoy.accesslog import ENDED, FIELDS, OPENED
 from pilothouse.gateway.models import UsageEvent
 from pilothouse.gateway.serving import running_since
@@ -382,3 +382,21 @@ def test_a_change_of_the_word_is_for_rows_to_come(sqlite_database: Database, log
     reader.once()
     kept = {row.stream: (row.principal_id, row.duration_ms) for row in rows(sqlite_database)}
     assert kept == {"old": (3, 250), "open": (3, 5000), "new": (None, 250)}
+
+
+def test_every_line_is_heard_once_also_when_its_rows_could_not_be_written_at_first(
+    sqlite_database: Database, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[dict[str, Any]] = []
+    reader = UsageReader(sqlite_database, log, NAMED, heard=heard.append)
+    write(log, line(), granted(id="a-2"), line(id="a-3", cid=None, jid=None, status=404), "no line\n")
+    with monkeypatch.context() as away:
+        away.setattr(reader, "_keep", lambda tx, lines: (_ for _ in ()).throw(DatabaseDown()))
+        with pytest.raises(DatabaseDown):
+            reader.once()
+    assert heard == []
+    reader.once()
+    reader.once()
+    assert [(said["id"], said["jid"], said["status"]) for said in heard] == [
+        ("a-1", "job1", 200), ("a-2", "job1", 200), ("a-3", None, 404),
+    ]  # fmt: skip
