@@ -240,6 +240,7 @@ def account(**changes: Any) -> people.AccountView:
     made = people.AccountView(
         "Amara Okoye", "amara.okoye", "publisher", "amara.okoye@veridia.example", "Process engineering · Ludwigshafen", keys, logins,
         True, f"rsconnect add -s {SERVER} -n pilothouse -k KEY", "At least 10 characters.",
+        wrong(first_name="Amara", last_name="Okoye", email="amara.okoye@veridia.example", department="Process engineering", site="Ludwigshafen"),
     )  # fmt: skip
     return replace(made, **changes)
 

@@ -79,3 +79,4 @@ document.addEventListener("keydown", (event) => {
 
 showTheme();
 toEnd();
+document.querySelectorAll(".tabs [aria-current]").forEach((tab) => tab.scrollIntoView({ block: "nearest", inline: "center" }));
