@@ -239,3 +239,16 @@ def test_links_that_dash_makes_at_import_stay_below_the_mount(
         assert urlsplit(tab.url).path == mount + "two"
         assert tab.evaluate("document.querySelector('img').naturalWidth") == 9
         tab.close()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.folder)
+def test_an_example_is_found_in_the_gallery_and_works_in_its_frame(
+    ph: Installation, browser: Any, guids: dict[tuple[str, str], str], tmp_path: Path, kind: Kind
+) -> None:
+    deployed(ph, guids, kind, "", tmp_path / "app")
+    tab = browser.new_page()
+    tab.goto(f"{ph.url}/_/content")
+    tab.get_by_role("link", name=kind.folder, exact=True).first.click()
+    frame = tab.locator(f"iframe[title='{kind.folder}']").element_handle(timeout=PATIENCE_MS).content_frame()
+    kind.visit(frame)
+    tab.close()
