@@ -12,7 +12,6 @@ from typing import Any
 from tests.factories.gateway import GRANTS, MOUNT, Stand
 
 from pilothouse.db.secrets import Keys
-from pilothouse.gateway import headers as h
 from pilothouse.gateway.grants import AUDIENCE, Grants, Visit
 from pilothouse.gateway.recent import LIFE_S, RecentGrants
 
@@ -26,20 +25,30 @@ def issued(
     stand: Stand, *, login: str | None = LOGIN, host: str | None = None, current: str = "k1", **said: str
 ) -> str:
     """The ``Set-Cookie`` of a grant for the stand's app on the content port. ``said`` are words of the door, as in `send_to_app`."""
-    origin = f"http://localhost:{stand.content}"
-    mount = said.get("mount", MOUNT)
-    words = {
-        "to": "app5m", "dst": stand.app_address, "mount": MOUNT, "inner": "/", "prefix": mount[:-1],
-        "base": origin + mount[:-1], "idn": GROUPS, "sub": "7", "jid": "job1", "cid": "content:12", "stage": "1", "bundle": "4",
-        **said,
-    }  # fmt: skip
+    host = host or f"localhost:{stand.content}"
+    words = {"base": f"http://localhost:{stand.content}{said.get('mount', MOUNT)[:-1]}", **said}
+    return issued_for(host, words.pop("dst", stand.app_address), login=login, current=current, **words)
+
+
+def issued_for(host: str, address: str, *, login: str | None = LOGIN, current: str = "k1", **said: str) -> str:
+    """The same for any host and address."""
     grants = Grants(
         lambda: Keys(GRANTS.keys, current), issuer=GRANTS.issuer, cookie=GRANTS.cookie, recent=RecentGrants()
     )
-    answer = {f"x-ph-{name}": value for name, value in words.items() if value}
-    made = grants.issue(answer, Visit("v1"), login=login, host=host or f"localhost:{stand.content}")
-    assert made is not None and h.MOUNT in answer
+    made = grants.issue(door_words(host, address, **said), Visit("v1"), login=login, host=host)
+    assert made is not None
     return made
+
+
+def door_words(host: str, address: str, **said: str) -> dict[str, str]:
+    """An answer of the door that leads to an app; an empty word is left out."""
+    mount = said.get("mount", MOUNT)
+    words = {
+        "to": "app5m", "dst": address, "mount": MOUNT, "inner": "/", "prefix": mount[:-1],
+        "base": f"http://{host}{mount[:-1]}", "idn": GROUPS, "sub": "7", "jid": "job1", "cid": "content:12", "stage": "1",
+        "bundle": "4", **said,
+    }  # fmt: skip
+    return {f"x-ph-{name}": value for name, value in words.items() if value}
 
 
 def cookie(set_cookie: str) -> str:

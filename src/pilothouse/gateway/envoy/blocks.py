@@ -77,6 +77,11 @@ def without_door() -> Json:
     return {AUTHZ: typed("filters.http.ext_authz.v3.ExtAuthzPerRoute", disabled=True)}
 
 
+def without_script(name: str) -> Json:
+    """Route setting: one of our scripts does not run."""
+    return {f"pilothouse.{name}": typed("filters.http.lua.v3.LuaPerRoute", disabled=True)}
+
+
 def header_changes(*, request: list[Json] | None = None, response: list[Json] | None = None) -> Json:
     """Route setting: what changes in the headers to and from the target."""
     changes: Mapping[str, Any] = {"request_mutations": request or [], "response_mutations": response or []}

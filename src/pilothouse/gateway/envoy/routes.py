@@ -25,6 +25,7 @@ from pilothouse.gateway.envoy.blocks import (
     what_was_granted,
     what_was_said,
     without_door,
+    without_script,
 )
 from pilothouse.gateway.envoy.clients import CLIENT_ADDRESS
 from pilothouse.gateway.envoy.grants import PAYLOAD
@@ -102,7 +103,7 @@ def _granted(name: str, limits: Json, site: Site) -> Json:
         "request_headers_to_add": _told(
             prefix, what_was_granted(grants.IDENTITY), origin + prefix, origin + GRANTED_PATH
         ),
-        "typed_per_filter_config": {**_cleaned(site), **without_door()},
+        "typed_per_filter_config": {**_cleaned(site), **without_door(), **without_script("door")},
     }
 
 
