@@ -34,9 +34,19 @@ def test_it_serves_and_says_so_in_one_line(served: Home) -> None:
     assert ask(served.port, WHO).body == str(served.pid("control_plane")).encode()
     assert ask(served.port, "/content/x").status == 200
     assert served.said().count("Ready: http://localhost:") == 1
-    assert oct((served.run / "cp.sock").stat().st_mode)[-3:] == "600"
-    (admin,) = served.run.glob("envoy-*.sock")
+    socket = (served.run / "cp.sock").stat()
+    assert (oct(socket.st_mode)[-3:], socket.st_gid) == (
+        ("600", os.getgid()) if served.served.uid is None else ("660", served.served.uid)
+    )
+    (admin,) = served.run.rglob("envoy-*.sock")
     assert oct(admin.stat().st_mode)[-3:] == "600"
+
+
+def test_envoy_runs_as_the_user_that_was_named(served: Home) -> None:
+    if served.served.uid is None:
+        pytest.skip("NOT EXERCISED: a user for Envoy (needs root, and a program that other users can reach)")
+    assert Path(f"/proc/{served.pid('envoy')}").stat().st_uid == served.served.uid
+    assert Path(f"/proc/{served.pid('control_plane')}").stat().st_uid == 0
 
 
 def test_envoy_killed_is_back_within_two_seconds(served: Home) -> None:

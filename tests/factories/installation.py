@@ -149,7 +149,7 @@ class Installation:
         """The pid of the ``control-plane`` or ``envoy`` that the supervisor runs now, from its records."""
         marks = {
             "control-plane": f"pilothouse worker --home {self.home}",
-            "envoy": f"{self.home}/run/envoy-",
+            "envoy": f"-c {self.home}/run/",
             "supervisor": f"{self.home}/run/supervisor.json",
         }
         for entry in Path("/proc").iterdir():

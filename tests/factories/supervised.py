@@ -24,6 +24,7 @@ from pilothouse.gateway.envoy import EnvoyPlan, Listener, Origin, Site, dashboar
 from pilothouse.gateway.envoy.binary import Binary
 from pilothouse.gateway.serving import ControlPlane, Served, command, door_secret, prepare
 
+GATEWAY_UID = 199_999
 DOUBLES = Path(__file__).parents[1] / "doubles"
 
 
@@ -103,6 +104,7 @@ def home(**changes: Any) -> Iterator[Home]:
     """A home with an app behind ``/content/``; ``changes`` to `Served`."""
     binary = Binary(envoy_or_skip(), "tested")
     path = Path(tempfile.mkdtemp(prefix="ph-su-", dir="/tmp"))
+    path.chmod(0o711)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, path, ignore_errors=True)
         address = stack.enter_context(app_at(Script(describe)))
@@ -120,10 +122,19 @@ def home(**changes: Any) -> Iterator[Home]:
         )
         argv = [sys.executable, "-m", "uvicorn", "--app-dir", str(DOUBLES), "control_plane:app", "--fd", "{fd}"]
         control_plane = ControlPlane([*argv, "--log-level", "warning"], env={"APP": address}, grace_s=10)
-        served = Served(envoy, binary, control_plane, logs=path / "logs", url=f"http://localhost:{one}")
+        served = Served(
+            envoy, binary, control_plane, logs=path / "logs", url=f"http://localhost:{one}", uid=uid_for(binary.path)
+        )
+        (path / "logs").mkdir(mode=0o711)
         found = Home(path, replace(served, **changes))
         stack.callback(found.end_everything)
         yield found
+
+
+def uid_for(binary: Path) -> int | None:
+    """As a root installation does it: Envoy under a user of its own, where that user can reach the program."""
+    is_open = all(folder.stat().st_mode & 0o001 for folder in (binary, *binary.resolve().parents))
+    return GATEWAY_UID if os.geteuid() == 0 and is_open else None
 
 
 class Traffic:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pilothouse.app.house import made, runtimes_of, sinks_of
 from pilothouse.app.server import bootstrap_secret
+from pilothouse.app.serving import gateway_user
 from pilothouse.audit.service import behind
 from pilothouse.base.errors import PilothouseError
 from pilothouse.db import Database
@@ -78,6 +79,11 @@ def _gateway(loaded: Loaded) -> Iterator[Finding]:
     options = loaded.settings.gateway
     binary = find(options.envoy_path, sha256=options.envoy_sha256)
     yield Finding("good", "gateway", f"Envoy, checksum {binary.sha256[:12]}… is known")
+    uid, why = gateway_user(loaded, binary.path)
+    if why:
+        yield Finding("weak", "gateway", f"The gateway runs as root: {why}")
+    elif uid is not None:
+        yield Finding("good", "gateway", f"It runs as a user of its own, {uid}.")
 
 
 def _runtimes(loaded: Loaded) -> Iterator[Finding]:

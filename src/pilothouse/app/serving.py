@@ -42,18 +42,34 @@ class AlreadyRunning(Conflict):
     code = "app/already-running"
 
 
-def prepare_home(loaded: Loaded) -> None:
-    """Make the folders. ``keys``, ``db`` and ``run`` are the server's alone; jobs of other uids must be able to pass through the rest."""
+def gateway_user(loaded: Loaded, binary: Path) -> tuple[int | None, str]:
+    """The uid that Envoy gets of its own; ``None`` if it runs as we do, and why, where that is root (SECURITY 13)."""
+    if os.geteuid() != 0:
+        return None, ""
+    first = int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    if (lowest := min(loaded.port, loaded.content_port, loaded.session_port)) < first:
+        return None, f"port {lowest} is root's. Use ports from {first} on, behind a proxy or with the kernel's setting."
+    for path in (binary, *binary.resolve().parents, *loaded.home.parents):
+        if path.exists() and not path.stat().st_mode & 0o001:
+            return None, f"{path} is closed to other users. Open it (chmod o+x), or install to /opt."
+    return loaded.settings.launcher.gateway_uid, ""
+
+
+def prepare_home(loaded: Loaded, gateway_uid: int | None = None) -> None:
+    """Make the folders. ``keys`` and ``db`` are the server's alone, ``run`` and ``logs`` its own and the gateway's; jobs of
+    other uids must be able to pass through the rest.
+    """
+    shared = 0o700 if gateway_uid is None else 0o710
     home = loaded.home
-    if len(str(home / "run" / "envoy-00000000.sock")) > SOCKET_LIMIT:
+    if len(str(home / "run" / "gw" / "envoy-00000000.sock")) > SOCKET_LIMIT:
         raise HomeUnusable(f"The path of the home, {home}, is too long for unix sockets. Choose a shorter one.")
     try:
         for name, mode in (
             ("", 0o711),
             ("keys", 0o700),
             ("db", 0o700),
-            ("run", 0o700),
-            ("logs", 0o700),
+            ("run", shared),
+            ("logs", shared),
             ("blobs", 0o700),
             ("apps", 0o711),
             ("runtimes", 0o755),
@@ -62,6 +78,10 @@ def prepare_home(loaded: Loaded) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             if stat.S_IMODE(folder.stat().st_mode) != mode:
                 folder.chmod(mode)
+            if mode == 0o710:
+                os.chown(folder, -1, gateway_uid or -1)
+        for stage in (home / "apps").iterdir():
+            stage.chmod(0o711)
     except OSError as error:
         raise HomeUnusable(
             f"The home folder {home} can't be used: {error.strerror}. Choose another with --home."
@@ -86,7 +106,9 @@ def prepare_serving(loaded: Loaded, *, worker_arguments: Sequence[str], stop_job
     """
     bootstrap_secret(loaded)
     check_kinds(loaded.settings)
-    prepare_home(loaded)
+    binary = find(loaded.settings.gateway.envoy_path, sha256=loaded.settings.gateway.envoy_sha256)
+    gateway_uid, _ = gateway_user(loaded, binary.path)
+    prepare_home(loaded, gateway_uid)
     _refuse_if_running(loaded)
     database = Database(loaded.db_url)
     try:
@@ -97,7 +119,8 @@ def prepare_serving(loaded: Loaded, *, worker_arguments: Sequence[str], stop_job
     facts = json.dumps([__version__, loaded.settings.model_dump(mode="json"), _secret_facts(loaded)], default=str)
     served = Served(
         envoy=envoy_plan(loaded),
-        binary=find(loaded.settings.gateway.envoy_path, sha256=loaded.settings.gateway.envoy_sha256),
+        binary=binary,
+        uid=gateway_uid,
         control_plane=ControlPlane([*program, "worker", *worker_arguments, "--fd", "{fd}"], facts=facts),
         logs=loaded.home / "logs",
         url=loaded.public_url,

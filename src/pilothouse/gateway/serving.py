@@ -40,7 +40,10 @@ class ControlPlane:
 
 @dataclass(frozen=True)
 class Served:
-    """One installation's way to be served. ``stop_jobs`` is run at the end, if it is given; else jobs go on."""
+    """One installation's way to be served. ``stop_jobs`` is run at the end, if it is given; else jobs go on.
+
+    ``uid`` is the user and group that Envoy runs as; only root can name one. ``None`` = our own.
+    """
 
     envoy: EnvoyPlan
     binary: Binary
@@ -49,6 +52,7 @@ class Served:
     url: str = ""
     concurrency: int = 1
     stop_jobs: Sequence[str] = ()
+    uid: int | None = None
 
 
 def prepare(served: Served) -> Path:
@@ -85,6 +89,14 @@ def running_since(run: Path) -> float | None:
         return None
 
 
+def runs_as(run: Path) -> int | None:
+    """The user that Envoy runs as now; ``None`` when none is known to run."""
+    try:
+        return Path(f"/proc/{int(json.loads((run / 'processes.json').read_bytes())['envoy']['pid'])}").stat().st_uid
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def door_secret(keys: Path) -> str:
     """The secret between Envoy and the control plane, made once and kept in ``keys/door`` (0600)."""
     return secret_file(keys / "door")
@@ -111,9 +123,9 @@ def change_grant_keys(run: Path, grants: GrantPlan) -> bool:
     document = json.loads(old.read_bytes())
     _put_keys(document, key_set(grants))
     digest = _digest(made.envoy.digest, *grants.keys)
-    admin, new = _names(run, digest)
+    admin, new = _names(run, digest, made.envoy.uid)
     document["admin"]["address"]["pipe"]["path"] = str(admin)
-    _write(new, json.dumps(document))
+    _write(new, json.dumps(document), made.envoy.uid)
     argv = [str(new) if word == str(old) else word for word in made.envoy.argv]
     envoy = replace(made.envoy, argv=tuple(argv), digest=digest, ready_socket=str(admin))
     plan.write(replace(made, envoy=envoy), file)
@@ -157,9 +169,10 @@ def _control_plane(served: Served) -> plan.Program:
 def _envoy(served: Served) -> plan.Program:
     """Files carry the digest in their names: the old and the new Envoy run side by side for a while."""
     run = served.envoy.run
-    digest = _digest(served.binary.sha256, str(served.concurrency), json.dumps(config(served.envoy)))
-    admin, file = _names(run, digest)
-    _write(file, json.dumps(config(served.envoy, admin=admin)))
+    digest = _digest(served.binary.sha256, str(served.concurrency), json.dumps(config(served.envoy)), str(served.uid))
+    _share(run, served.uid)
+    admin, file = _names(run, digest, served.uid)
+    _write(file, json.dumps(config(served.envoy, admin=admin)), served.uid)
     _forget_old(run)
     # Hot restart would bind Envoy's life to its parent's (PR_SET_PDEATHSIG), and it must outlive the supervisor.
     argv = [str(served.binary.path), "-c", str(file), "--disable-hot-restart", "--file-flush-interval-msec", FLUSH_MS]
@@ -173,11 +186,24 @@ def _envoy(served: Served) -> plan.Program:
         inherits=False,
         umask=0o077,
         grace_s=10.0,
+        uid=served.uid,
     )
 
 
-def _names(run: Path, digest: str) -> tuple[Path, Path]:
-    return run / f"envoy-{digest[:8]}.sock", run / f"envoy-{digest[:8]}.json"
+def _names(run: Path, digest: str, uid: int | None) -> tuple[Path, Path]:
+    """Envoy's admin socket and configuration."""
+    return (run if uid is None else run / "gw") / f"envoy-{digest[:8]}.sock", run / f"envoy-{digest[:8]}.json"
+
+
+def _share(run: Path, uid: int | None) -> None:
+    """Let an Envoy with a user of its own pass through ``run``, and write to one folder in it only."""
+    if uid is None:
+        return
+    os.chown(run, -1, uid)
+    run.chmod(0o710)
+    place = run / "gw"
+    place.mkdir(mode=0o700, exist_ok=True)
+    os.chown(place, uid, uid, follow_symlinks=False)
 
 
 def _forget_old(run: Path) -> None:
@@ -190,9 +216,13 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, text: str, group: int | None = None) -> None:
+    """In one step; for our own user only, and ``group`` to read."""
     draft = file.with_name(f".{file.name}.new")
     draft.unlink(missing_ok=True)
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        if group is not None:
+            os.fchown(stream.fileno(), -1, group)
+            os.fchmod(stream.fileno(), 0o640)
         stream.write(text)
     draft.replace(file)

@@ -171,7 +171,7 @@ class Launcher(Section):
     packet_filter: Literal["required", "preferred", "off"] = "preferred"
     """Let only the gateway connect to jobs of this machine, by nftables rules. Needs root. `required` refuses to start without them."""
     uid_base: int = Field(200_000, ge=1000)
-    """When the server is root, content number N runs as uid `uid_base` + N."""
+    """When the server is root, content number N runs as uid `uid_base` + N, and the gateway as `uid_base` - 1. None needs an account."""
     readable_paths: list[Path] = []
     """Further folders of the host that every job may read, for example a driver's directory."""
     log_size: int = Field(10 * MB, ge=64 * 1024)
@@ -180,6 +180,11 @@ class Launcher(Section):
     """Rotated log files kept for each job."""
     keep_ended: Duration = timedelta(days=7)
     """Logs of ended jobs are kept this long."""
+
+    @property
+    def gateway_uid(self) -> int:
+        """The user of the gateway, when the server is root."""
+        return self.uid_base - 1
 
 
 class Content(Section):

@@ -51,8 +51,8 @@ def _metrics(loaded: Loaded) -> Iterator[str]:
 def _process() -> Iterator[str]:
     if os.geteuid() == 0:
         yield (
-            "The whole server runs as root, because only root can start jobs under other users: a flaw in it would give away the "
-            "machine. Give the server a machine of its own."
+            "The control plane runs as root, because only root can start jobs under other users: a flaw in it would give away "
+            "the machine. Give the server a machine of its own."
         )
 
 

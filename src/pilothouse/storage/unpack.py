@@ -60,7 +60,8 @@ def unpack(archive: Path, into: Path, *, limits: UnpackLimits, uid: int | None =
     that was killed are removed. Raises `NotAnArchive`, `HostileArchive`, `ArchiveTooLarge`, `StorageFull`. An ``into``
     that exists already is replaced.
     """
-    into.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    for folder in reversed(into.parents):
+        folder.mkdir(mode=0o711, exist_ok=True)  # others may pass through, not look around
     for leftover in into.parent.glob(f".{into.name}.*"):
         shutil.rmtree(leftover, ignore_errors=True)
     draft = into.with_name(f".{into.name}.{new_key(6)}")

@@ -16,6 +16,7 @@ from pilothouse.base import clock
 from pilothouse.base.access import Permission, Principal, require
 from pilothouse.content import service as content_service
 from pilothouse.db import Tx
+from pilothouse.gateway.serving import runs_as
 from pilothouse.settings import weak_points
 from pilothouse.tasks.models import TaskState
 from pilothouse.web import home, queue, service
@@ -33,12 +34,20 @@ def overview(request: Request, caller: SignedIn, db: Db) -> Response:
     with db.read() as tx:
         view = OverviewView(
             todo=list(_todo(request, tx, caller)),
-            weak=[*request.app.state.launcher.capabilities().weak, *weak_points(request.app.state.loaded)],
+            weak=list(_weak(request)),
             figures=_figures(request, tx, caller),
             facts=_facts(request),
             history=service.jobs_over_time(tx, caller, span=LATELY),
         )
     return page(request, "web/overview.html", view=view)
+
+
+def _weak(request: Request) -> Iterator[str]:
+    loaded = request.app.state.loaded
+    yield from request.app.state.launcher.capabilities().weak
+    yield from weak_points(loaded)
+    if runs_as(loaded.home / "run") == 0:
+        yield "The gateway runs as root, too. `pilothouse doctor` says what stands in the way of a user of its own."
 
 
 def _todo(request: Request, tx: Tx, caller: Principal) -> Iterator[ToDo]:

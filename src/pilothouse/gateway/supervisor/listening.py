@@ -20,8 +20,8 @@ class SocketUnusable(Exception):
     """The socket can't be made. The message says why and what to do."""
 
 
-def bind(path: Path) -> socket.socket:
-    """A listening socket at ``path``, for our own user only. It takes the place of an older one in one step."""
+def bind(path: Path, *, also: int | None = None) -> socket.socket:
+    """A listening socket at ``path``, for our own user only, and group ``also``. It takes the place of an older one in one step."""
     draft = path.with_suffix(".new")
     if len(os.fsencode(draft)) > LONGEST_PATH:
         raise SocketUnusable(
@@ -32,6 +32,7 @@ def bind(path: Path) -> socket.socket:
     before = os.umask(0o177)
     try:
         listening.bind(str(draft))
+        share(draft, also)
         listening.listen(BACKLOG)
         draft.rename(path)
     except OSError as error:
@@ -40,6 +41,13 @@ def bind(path: Path) -> socket.socket:
     finally:
         os.umask(before)
     return listening
+
+
+def share(path: Path, group: int | None) -> None:
+    """Let ``group`` connect to the socket at ``path``, if there is one; also one that an earlier version bound."""
+    if group is not None and path.exists():
+        os.chown(path, -1, group)
+        path.chmod(0o660)
 
 
 def take_back(process: Process) -> socket.socket | None:

@@ -17,7 +17,7 @@ def is_over(file: Path, size: int) -> bool:
 def cut(file: Path, *, files: int) -> None:
     """Copy the file aside and empty it, for programs that keep it open (for appending). Lines written in between are lost."""
     _shift(file, files)
-    shutil.copyfile(file, _aside(file, 1))
+    shutil.copy(file, _aside(file, 1))  # with its mode
     os.truncate(file, 0)
 
 
@@ -25,6 +25,16 @@ def put_aside(file: Path, *, files: int) -> None:
     """Rename the file. Its writer must be told to open it anew; until then it writes to the renamed one, and no line is lost."""
     _shift(file, files)
     file.rename(_aside(file, 1))
+
+
+def make(file: Path, owner: int | None) -> None:
+    """Have an empty file for a writer who may not make one in this folder."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    try:
+        if owner is not None:
+            os.fchown(descriptor, owner, owner)
+    finally:
+        os.close(descriptor)
 
 
 def tail(file: Path, *, lines: int = 5) -> list[str]:

@@ -62,7 +62,10 @@ class Supervisor:
             self._adopt()
             ports.check(self.plan.ports, ours={p.pid for k in self._keepers for p in k.processes()})
             if self._listening is None and self.control_plane.process is None:
-                self._listening = listening.bind(Path(self.plan.socket))
+                self._listening = self._bind()
+            listening.share(Path(self.plan.socket), self.plan.envoy.uid)
+            if self.plan.access_log:
+                logfiles.make(Path(self.plan.access_log), self.plan.envoy.uid)
             for number in SIGNALS:
                 signal.signal(number, lambda heard, _: self._heard.add(heard))
             self._replace()
@@ -74,10 +77,14 @@ class Supervisor:
     def say(self, sentence: str) -> None:
         """One line for the operator on stderr, and as JSON in logs/supervisor.log."""
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        log = self._logs / "supervisor.log"
         with contextlib.suppress(OSError):
             sys.stderr.write(f"{now} {sentence}\n")
             sys.stderr.flush()
-        with contextlib.suppress(OSError), (self._logs / "supervisor.log").open("a") as file:
+        with (
+            contextlib.suppress(OSError),
+            open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file,
+        ):
             file.write(json.dumps({"timestamp": now, "event": sentence}) + "\n")
 
     def _step_safely(self, wakeup: socket.socket) -> None:
@@ -134,7 +141,7 @@ class Supervisor:
         now, running = time.monotonic(), self.control_plane.process
         if running is not None and self._listening is None and running.digest != self.plan.control_plane.digest:
             # New callers wait in the new socket; those that already wait in the old one are still answered.
-            self._listening = listening.bind(Path(self.plan.socket))
+            self._listening = self._bind()
             time.sleep(EMPTYING_S)
         self.control_plane.replace(self.plan.control_plane, now)
         self.envoy.replace(self.plan.envoy, now)
@@ -151,8 +158,11 @@ class Supervisor:
 
     def _socket_fd(self) -> int:
         if self._listening is None:
-            self._listening = listening.bind(Path(self.plan.socket))
+            self._listening = self._bind()
         return self._listening.fileno()
+
+    def _bind(self) -> socket.socket:
+        return listening.bind(Path(self.plan.socket), also=self.plan.envoy.uid)
 
     def _remember(self) -> None:
         """Write down what runs, so that a supervisor after us finds it."""
@@ -183,6 +193,7 @@ class Supervisor:
                 logfiles.cut(self._logs / name, files=files)
         if self.plan.access_log and logfiles.is_over(Path(self.plan.access_log), size):
             logfiles.put_aside(Path(self.plan.access_log), files=files)
+            logfiles.make(Path(self.plan.access_log), self.plan.envoy.uid)
             for process in self.envoy.processes():
                 process.signal(signal.SIGUSR1)
 

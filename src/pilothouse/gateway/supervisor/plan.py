@@ -23,6 +23,7 @@ class Program:
     ``digest`` stands for everything its behaviour depends on: a running process with another digest is replaced.
     ``ready_socket`` and ``ready_path`` are where it answers HTTP (below 500) once it is ready. ``env`` is added to ours,
     or is all there is when ``inherits`` is false. ``grace_s``: it is killed when it has not ended so long after SIGTERM.
+    ``uid`` is the user and group it runs as, ``None`` = our own.
     """
 
     argv: tuple[str, ...]
@@ -34,6 +35,7 @@ class Program:
     cwd: str = "/"
     umask: int = 0o022
     grace_s: float = 20.0
+    uid: int | None = None
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ class Process:
 def spawn(program: Program, *, log: Path, fd: int = -1) -> Process:
     """Start a program in a session of its own: it does not die with us. Raises ``OSError`` if it can't be started."""
     inherited = {k: v for k, v in os.environ.items() if k not in SCRUBBED} if program.inherits else {}
+    identity = {} if program.uid is None else {"user": program.uid, "group": program.uid, "extra_groups": []}
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640), "ab") as output:
         child = subprocess.Popen(
             [word.replace("{fd}", str(fd)) for word in program.argv],
@@ -74,6 +75,7 @@ def spawn(program: Program, *, log: Path, fd: int = -1) -> Process:
             umask=program.umask,
             pass_fds=(fd,) if fd >= 0 else (),
             start_new_session=True,
+            **identity,  # type: ignore[call-overload]
         )
     try:
         pidfd = os.pidfd_open(child.pid)

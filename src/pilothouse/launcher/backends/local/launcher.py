@@ -61,7 +61,9 @@ class LocalLauncher:
             raise JobRefused(
                 f"A packet filter is required, but {self._found.why_no_nft} Install nftables, or set launcher.packet_filter."
             )
-        self._filter = PacketFilter(self._found.nft, self._jobs, self._places) if self._found.nft else None
+        self._filter = (
+            PacketFilter(self._found.nft, self._jobs, self._places, options.clients) if self._found.nft else None
+        )
         self._over: set[str] = set()
         self._shims: list[subprocess.Popen[bytes]] = []
         self._links = top_links()
@@ -74,6 +76,7 @@ class LocalLauncher:
                 jobs=home / "jobs",
                 sandbox=options.sandbox,
                 packet_filter=options.packet_filter,
+                clients=(options.gateway_uid,),
                 readable_paths=tuple(options.readable_paths),
                 log_size=options.log_size,
                 log_files=options.log_files,

@@ -12,13 +12,15 @@ class LocalOptions:
     """``jobs`` is the folder that holds one folder for each job. Sizes in bytes.
 
     ``sandbox``: ``required`` refuses to start without bubblewrap, ``preferred`` goes on and says so, ``off`` never uses it.
-    ``packet_filter`` likewise: nftables rules for the addresses of jobs, which only root can make.
-    ``readable_paths`` are further folders of the host that every job may read.
+    ``packet_filter`` likewise: nftables rules for the addresses of jobs, which only root can make. ``clients`` are the users,
+    besides root and our own, who may connect to jobs. ``readable_paths`` are further folders of the host that every job may
+    read.
     """
 
     jobs: Path
     sandbox: Literal["required", "preferred", "off"] = "preferred"
     packet_filter: Literal["required", "preferred", "off"] = "off"
+    clients: tuple[int, ...] = ()
     readable_paths: tuple[Path, ...] = ()
     log_size: int = 10 * 1024 * 1024
     log_files: int = 4

@@ -107,8 +107,9 @@ class PacketFilter:
     ``places`` reads all listening jobs, without those that ended more than `CLOSED_S` ago.
     """
 
-    def __init__(self, nft: str, jobs: Path, places: Callable[[], list[Place]]) -> None:
+    def __init__(self, nft: str, jobs: Path, places: Callable[[], list[Place]], clients: Iterable[int] = ()) -> None:
         self._nft, self._jobs, self._places = nft, jobs, places
+        self._clients = {0, os.geteuid(), *clients}
         self.table = f"pilothouse_{hashlib.sha256(str(jobs.resolve()).encode()).hexdigest()[:12]}"
         self._applied, self._apply_at = "", 0.0
 
@@ -137,7 +138,7 @@ class PacketFilter:
                 self._applied = ""
 
     def _fit(self) -> None:
-        script = ruleset(self.table, self._places(), clients={0, os.geteuid()})
+        script = ruleset(self.table, self._places(), self._clients)
         if script != self._applied or time.monotonic() >= self._apply_at:
             _run(self._nft, script)
             self._applied, self._apply_at = script, time.monotonic() + AGAIN_S
