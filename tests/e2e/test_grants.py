@@ -82,6 +82,9 @@ def ph() -> Iterator[Installation]:
 def app(ph: Installation, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = project(tmp_path_factory.mktemp("app"), {"app.py": APP, "requirements.txt": "fastapi\n"})
     guid = ph.deploy("fastapi", folder, "--entrypoint", "app:app", "--title", "Granted").guid
+    assert ph.api("PATCH", f"v1/content/{guid}", json={"max_processes": 1}).status_code == 200, (
+        "one worker, told by its boot"
+    )
     for name in PEOPLE:
         body = {"principal_guid": person(ph, name)["guid"], "principal_type": "user", "role": "viewer"}
         assert ph.api("POST", f"v1/content/{guid}/permissions", json=body).status_code == 200
