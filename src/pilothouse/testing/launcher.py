@@ -174,6 +174,7 @@ class LauncherSuite:
         assert time.monotonic() - began < 4, "one of them waited for what could not come"
         launcher.signal(spec.id, Signal.THAW)
         assert answer(address) == 200
+        launcher.cancel(spec.id)
 
     def test_an_ended_job_can_not_be_frozen(self, launcher: Launcher) -> None:
         spec = self.spec("pass")
