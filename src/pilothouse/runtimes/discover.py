@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -35,10 +35,16 @@ def discover(
 
     ``for_uid``: leave out interpreters that this user can't read (one below a private home, for example).
     """
-    candidates = [*([p.expanduser() for p in configured] or _search()), *added]
+    return usable([*([p.expanduser() for p in configured] or _search()), *added], _ask, for_uid=for_uid)
+
+
+def usable(
+    candidates: Iterable[Path], ask: Callable[[str, float], Runtime | None], *, for_uid: int | None
+) -> list[Runtime]:
+    """The first candidate of each version, newest first. ``ask`` gets a path and when the file was changed, and may remember."""
     found: dict[str, Runtime] = {}
     for path in candidates:
-        runtime = _ask(str(path), modified(path))
+        runtime = ask(str(path), _modified(path))
         if runtime is not None and (for_uid is None or is_open(runtime.path)):
             found.setdefault(runtime.version, runtime)
     return sorted(found.values(), key=lambda r: [int(n) for n in r.version.split(".") if n.isdigit()], reverse=True)
@@ -60,8 +66,8 @@ def _folders(pattern: str) -> list[Path]:
     return sorted(Path("/").glob(pattern.lstrip("/"))) if "*" in pattern else [Path(pattern)]
 
 
-def modified(path: Path) -> float:
-    """When the file was changed, so that a new one in its place is asked again; 0 if it is not there."""
+def _modified(path: Path) -> float:
+    """A new file in the place of another is asked again."""
     try:
         return path.stat().st_mtime
     except OSError:

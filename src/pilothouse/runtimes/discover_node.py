@@ -13,7 +13,7 @@ import structlog
 from packaging.version import Version
 
 from pilothouse.runtimes.contract import Runtime
-from pilothouse.runtimes.discover import is_open, modified
+from pilothouse.runtimes.discover import usable
 
 log = structlog.get_logger(__name__)
 
@@ -26,13 +26,7 @@ FOLDERS = ("/opt/node/*/bin", "/opt/nodejs/*/bin")
 
 def discover_node(configured: Iterable[Path] = (), *, for_uid: int | None = None) -> list[Runtime]:
     """Installed versions, newest first, one of each. ``configured`` replaces the search; ``for_uid`` as for `discover`."""
-    candidates = [path.expanduser() for path in configured] or _search()
-    found: dict[str, Runtime] = {}
-    for path in candidates:
-        runtime = _ask(str(path), modified(path))
-        if runtime is not None and (for_uid is None or is_open(runtime.path)):
-            found.setdefault(runtime.version, runtime)
-    return sorted(found.values(), key=lambda r: Version(r.version), reverse=True)
+    return usable([path.expanduser() for path in configured] or _search(), _ask, for_uid=for_uid)
 
 
 def _search() -> list[Path]:
@@ -42,7 +36,7 @@ def _search() -> list[Path]:
 
 
 @lru_cache(maxsize=200)
-def _ask(path: str, _modified: float) -> Runtime | None:
+def _ask(path: str, modified: float) -> Runtime | None:
     try:
         done = subprocess.run(
             [path, "-e", ASK], capture_output=True, timeout=20, check=True, cwd="/", env={"PATH": "/usr/bin:/bin"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -18,21 +17,11 @@ from pilothouse.base.errors import Invalid, NotFound, PilothouseError
 from pilothouse.base.ids import new_key
 from pilothouse.runtimes.contract import Log
 from pilothouse.runtimes.discover import is_open
+from pilothouse.runtimes.programs import CERTIFICATES, PROXIES, passed, without_credentials
 from pilothouse.settings.options import Runtimes as RuntimesOptions
 
 VERSION = re.compile(r"3\.\d{1,2}(\.\d{1,2})?")
 FOLDER = re.compile(r"cpython-(\d+\.\d+\.\d+)-linux-[a-z0-9_]+-(?:gnu|musl)")
-CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
-PASSED = (
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-)
 
 
 class RuntimeVersionInvalid(Invalid):
@@ -156,7 +145,7 @@ class ManagedPythons:
         return found.parent.parent
 
     def _install(self, version: str, cache: Path) -> None:
-        env = {name: os.environ[name] for name in PASSED if name in os.environ} | {
+        env = passed(*PROXIES, *CERTIFICATES) | {
             "PATH": "/usr/bin:/bin",
             "HOME": str(cache),
             "NO_COLOR": "1",
@@ -185,7 +174,7 @@ class ManagedPythons:
                 f"Python {version} was not there after {self.timeout_s:.0f} seconds. Try again; the mirror may be slow."
             ) from error
         if done.returncode != 0:
-            reason = " ".join(CREDENTIALS.sub("…@", done.stderr).split())[-800:]
+            reason = " ".join(without_credentials(done.stderr).split())[-800:]
             raise RuntimeNotInstalled(
                 f"Python {version} could not be installed: {reason}. "
                 "Check the version, runtimes.python_mirror and the network, then try again."

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import platform
-import re
 import subprocess
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from pilothouse.runtimes.contract import (
     Sandbox,
     Wanted,
 )
+from pilothouse.runtimes.programs import PROXIES, passed, without_credentials
 from pilothouse.runtimes.restorers import package_lock, tidy
 from pilothouse.runtimes.restorers.upstream import bare
 from pilothouse.settings.options import Runtimes as RuntimesOptions
@@ -36,9 +36,8 @@ from pilothouse.settings.options import Runtimes as RuntimesOptions
 MARK = "pilothouse-library.json"
 #: Where jobs see the packages: Node.js looks in each folder above the app's file, and last in this one.
 SEEN_AT = "/node_modules"
-PASSED = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "NODE_EXTRA_CA_CERTS")
+PASSED = (*PROXIES, "NODE_EXTRA_CA_CERTS")
 FLAGS = ("--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--install-links=true")
-CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
 #: npm's and the system's words for a registry that is not there.
 AWAY = ("ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ECONNRESET", "ERR_SOCKET_TIMEOUT")
 
@@ -102,17 +101,12 @@ class NpmRestorer:
 
     def restore(self, lock: Lock, runtime: Runtime, log: Log) -> Library:
         key = self.key(lock, runtime)
-        with tidy.building(self._options.libraries, key):
-            found = self.find(key)
-            if found is not None:
-                tidy.touch(found.path)
-                log(f"Using the library that is there already ({len(lock.artifacts)} packages).")
-                return found
+
+        def build() -> None:
             log(f"Installing {len(lock.artifacts)} packages …")
             self._build(key, lock, runtime)
-        library = self.find(key)
-        assert library is not None
-        return library
+
+        return tidy.restored(self._options.libraries, key, lock, find=self.find, build=build, log=log)
 
     def key(self, lock: Lock, runtime: Runtime) -> str:
         digests = sorted(f"{a.name} {a.sha512 or a.sha256}" for a in lock.artifacts)
@@ -170,7 +164,7 @@ class NpmRestorer:
 
     def _env(self, runtime: Runtime) -> dict[str, str]:
         """The registry goes by the environment, because arguments can be read by every user of the machine."""
-        env = {name: os.environ[name] for name in PASSED if name in os.environ} | {
+        env = passed(*PASSED) | {
             "PATH": f"{runtime.path.parent}:/usr/bin:/bin",
             "HOME": str(self._options.cache),
             "NO_COLOR": "1",
@@ -212,7 +206,7 @@ def _failure(said: str, folder: Path) -> Exception:
     """npm's words as one of our errors, without credentials, paths and decoration."""
     lines = (line.removeprefix("npm error").removeprefix("npm ERR!").strip() for line in said.splitlines())
     words = " ".join(" ".join(line for line in lines if "complete log" not in line).split())
-    reason = CREDENTIALS.sub("…@", words.replace(f"{folder}/", ""))[:800]
+    reason = without_credentials(words.replace(f"{folder}/", ""))[:800]
     if "ENOSPC" in reason:
         return RestoreFailed("The packages could not be installed: the server's disk is full. Tell an administrator.")
     if any(word in reason for word in AWAY):

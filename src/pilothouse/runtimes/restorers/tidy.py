@@ -11,7 +11,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,6 +22,7 @@ import structlog
 
 from pilothouse.base import clock
 from pilothouse.base.ids import new_key
+from pilothouse.runtimes.contract import Library, Lock, Log
 
 log = structlog.get_logger(__name__)
 #: A library that was just restored is not named by anybody's row yet.
@@ -68,6 +69,22 @@ def touch(library: Path) -> None:
     now = clock.now().timestamp()
     with suppress(PermissionError):  # it belongs to somebody else, and so it is not ours to remove either
         os.utime(library, (now, now))
+
+
+def restored(
+    libraries: Path, key: str, lock: Lock, *, find: Callable[[str], Library | None], build: Callable[[], None], log: Log
+) -> Library:
+    """The library that ``find`` sees, else the one that ``build`` puts in its place; one builder at a time."""
+    with building(libraries, key):
+        found = find(key)
+        if found is not None:
+            touch(found.path)
+            log(f"Using the library that is there already ({len(lock.artifacts)} packages).")
+            return found
+        build()
+    library = find(key)
+    assert library is not None
+    return library
 
 
 def make_read_only(folder: Path) -> None:

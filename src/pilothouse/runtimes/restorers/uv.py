@@ -34,25 +34,15 @@ from pilothouse.runtimes.contract import (
     Sandbox,
     Wanted,
 )
+from pilothouse.runtimes.programs import CERTIFICATES, PROXIES, passed, without_credentials
 from pilothouse.runtimes.restorers import choice, tidy, wheels
 from pilothouse.runtimes.restorers.sdists import Workshop
 from pilothouse.settings.options import Runtimes as RuntimesOptions
 
 MARK = "pilothouse-library.json"
-PASSED = (
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "NETRC",
-)
+PASSED = (*PROXIES, *CERTIFICATES, "NETRC")
 #: How uv says that only a source distribution would do.
 WHEELS_MISSING = ("has no wheels", "have no wheels", "no usable wheels", "building from source is disabled")
-CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
 
 
 class NoWheel(ResolutionFailed):
@@ -135,20 +125,15 @@ class UvRestorer:
         return all(wheels.path_of(kept, a).exists() for a in lock.artifacts if a.source_sha256)
 
     def restore(self, lock: Lock, runtime: Runtime, log: Log) -> Library:
-        key = self.key(lock, runtime)
-        with tidy.building(self._options.libraries, key):
-            found = self.find(key)
-            if found is not None:
-                tidy.touch(found.path)
-                log(f"Using the library that is there already ({len(lock.artifacts)} packages).")
-                return found
-            with tidy.using(self._options.cache):
-                files = wheels.fetch(lock.artifacts, self._options.cache / "wheels", index=self._index, log=log)
+        key, options = self.key(lock, runtime), self._options
+
+        def build() -> None:
+            with tidy.using(options.cache):
+                files = wheels.fetch(lock.artifacts, options.cache / "wheels", index=self._index, log=log)
                 log(f"Installing {len(lock.artifacts)} packages …")
                 self._build(key, lock, runtime, files)
-        library = self.find(key)
-        assert library is not None
-        return library
+
+        return tidy.restored(options.libraries, key, lock, find=self.find, build=build, log=log)
 
     def key(self, lock: Lock, runtime: Runtime) -> str:
         parts = [
@@ -264,8 +249,7 @@ class UvRestorer:
             raise RestoreFailed(f"The packages could not be installed: {reason[-800:]}")
 
     def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        env = {name: os.environ[name] for name in PASSED if name in os.environ}
-        env |= {
+        env = passed(*PASSED) | {
             "PATH": "/usr/bin:/bin",
             "UV_CACHE_DIR": str(self._options.cache / "uv"),
             "HOME": str(self._options.cache),
@@ -298,5 +282,5 @@ def uv_version(binary: str) -> str:
 def clean(text: str, folder: Path) -> str:
     """uv's words without credentials, temporary paths and decoration."""
     return " ".join(
-        CREDENTIALS.sub("…@", text).replace(str(folder) + "/", "").replace("×", "").replace("╰─▶", "").split()
+        without_credentials(text).replace(str(folder) + "/", "").replace("×", "").replace("╰─▶", "").split()
     )
