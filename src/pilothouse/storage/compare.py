@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pilothouse.storage.child import run_child
 
 CHILD = Path(__file__).with_name("compare_child.py")
 TIMEOUT_S, AT_ONCE, NOBODY = 20, 2, 65534
@@ -43,18 +44,9 @@ def text_difference(before: Path | None, after: Path | None, name: str) -> TextD
 
 
 def _run(fds: Sequence[int], name: str) -> dict[str, Any]:
-    command = [sys.executable, "-I", "-S", str(CHILD), *map(str, fds), json.dumps({"name": name, "nobody": NOBODY})]
+    words, opened = json.dumps({"name": name, "nobody": NOBODY}), [fd for fd in fds if fd >= 0]
     try:
-        done = subprocess.run(
-            command,
-            pass_fds=[fd for fd in fds if fd >= 0],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            cwd="/",
-            env={},
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        done = run_child(CHILD, *map(str, fds), words, fds=opened, timeout_s=TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return {"why": "large"}
     if done.returncode != 0 or not done.stdout.strip():

@@ -6,13 +6,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pilothouse.base.errors import Invalid
 from pilothouse.base.ids import new_key
+from pilothouse.storage.child import run_child
 from pilothouse.storage.contract import StorageFull
 
 CHILD = Path(__file__).with_name("unpack_child.py")
@@ -93,16 +93,7 @@ def _run(archive: Path, draft: Path, limits: UnpackLimits, uid: int | None) -> d
     target = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
     words = json.dumps({"files": limits.files, "bytes": limits.bytes, "uid": uid})
     try:
-        done = subprocess.run(
-            [sys.executable, "-I", "-S", str(CHILD), str(source), str(target), words],
-            pass_fds=[source, target],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            cwd="/",
-            env={},
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        done = run_child(CHILD, str(source), str(target), words, fds=[source, target], timeout_s=TIMEOUT_S)
     except subprocess.TimeoutExpired:
         return {"kind": "large", "why": "it takes too long to unpack", "name": ""}
     finally:
