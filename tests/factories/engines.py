@@ -72,7 +72,7 @@ def engines_over(
     never: Callable[[int], int | None] = lambda content_id: None  # noqa: E731
     return ContentEngines(
         database=database, secrets=load_secrets(folder / "keys" / "secrets.json"), jobs_key=b"k" * 32, blobs=MemoryStore(),
-        launcher=launcher, languages={"python": Language("Python", restorer)}, stages=stages, apps=folder / "apps",
+        launcher=launcher, languages={"python": Language(restorer)}, stages=stages, apps=folder / "apps",
         runtimes=lambda: [PYTHON], matching=lambda stage: "nearest", public_url=lambda stage: "http://localhost:3939",
         rules=rules or WorkerRules(Settings(), stages), uid_of=never, unpack_limits=UnpackLimits(100, 10_000_000),
         builds=folder / "builds", build_timeout=timedelta(minutes=1), build_size_limit=100 * 1024 * 1024,

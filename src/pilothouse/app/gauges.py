@@ -18,7 +18,7 @@ from pilothouse.app.health import Part
 from pilothouse.audit.service import behind, waiting
 from pilothouse.base import clock
 from pilothouse.content.models import Worker, WorkerState
-from pilothouse.db import Database, DatabaseDown, Tx
+from pilothouse.db import Database, DatabaseDown, Tx, size_of
 from pilothouse.launcher.contract import FINAL, JobState
 from pilothouse.launcher.models import Job
 from pilothouse.tasks.models import Task
@@ -107,19 +107,12 @@ def _database(database: Database, sinks: Collection[str]) -> Rows:
         began = time.perf_counter()
         tx.execute(text("SELECT 1"))
         yield "pilothouse_db_roundtrip_seconds", (), time.perf_counter() - began
-        yield "pilothouse_db_size_bytes", (), _size(tx, database)
+        yield "pilothouse_db_size_bytes", (), size_of(tx)
         yield from _audit(tx, sinks)
         yield from _tasks(tx)
         yield from _states(tx, "pilothouse_content_workers", Worker.state, ALIVE)
         running = tuple(state for state in JobState if state not in FINAL)
         yield from _states(tx, "pilothouse_launcher_jobs", Job.state, running)
-
-
-def _size(tx: Tx, database: Database) -> float:
-    if not database.is_sqlite:
-        return float(tx.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
-    pages, size = (tx.execute(text(f"PRAGMA {name}")).scalar_one() for name in ("page_count", "page_size"))
-    return float(pages * size)
 
 
 def _audit(tx: Tx, sinks: Collection[str]) -> Rows:

@@ -175,8 +175,8 @@ def _languages(loaded: Loaded) -> dict[str, Language]:
     home, options = loaded.home, loaded.settings.runtimes
     uv, npm = (made(library_restorers, name).from_settings(home, options) for name in ("uv", "npm"))
     return {
-        "python": Language("Python", uv, options.python_index),
-        "nodejs": Language("Node.js", npm, options.npm_registry),
+        "python": Language(uv, options.python_index),
+        "nodejs": Language(npm, options.npm_registry),
     }
 
 

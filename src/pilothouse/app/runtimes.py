@@ -13,9 +13,9 @@ from pilothouse.app.house import House
 from pilothouse.audit.service import record
 from pilothouse.base.access import SYSTEM
 from pilothouse.base.errors import Conflict
-from pilothouse.content.models import Bundle, Content, Worker, WorkerState
+from pilothouse.content.models import VERSION_COLUMNS, Bundle, Content, Worker
 from pilothouse.content.service.deployments import DEPLOY
-from pilothouse.content.service.workers import LIVE
+from pilothouse.content.service.workers import ALIVE
 from pilothouse.db import Tx
 from pilothouse.runtimes.contract import Log
 from pilothouse.runtimes.managed import ManagedPythons
@@ -23,7 +23,6 @@ from pilothouse.tasks.models import Task
 from pilothouse.tasks.queue import IS_RUNNING
 
 NAMED = 5
-COLUMNS = {"python": Bundle.py_version, "nodejs": Bundle.node_version}
 
 
 class RuntimeInUse(Conflict):
@@ -82,12 +81,12 @@ def _managed(house: House) -> ManagedPythons:
 
 def _needing(tx: Tx, language: str, version: str) -> list[tuple[Content, Bundle]]:
     """Content with a bundle on this version that is active, still runs in a worker, or is being deployed."""
-    runs = select(Worker.bundle_id).where(Worker.state.in_((*LIVE, WorkerState.DRAINING.value)))
+    runs = select(Worker.bundle_id).where(Worker.state.in_(ALIVE))
     deploys = select(Task.args["bundle_id"].as_integer()).where(IS_RUNNING, Task.kind == DEPLOY)
     query = (
         select(Content, Bundle)
         .join(Bundle, Bundle.content_id == Content.id)
-        .where(Content.deleted_at.is_(None), COLUMNS[language] == version)
+        .where(Content.deleted_at.is_(None), getattr(Bundle, VERSION_COLUMNS[language]) == version)
         .where(or_(Bundle.id == Content.bundle_id, Bundle.id.in_(runs), Bundle.id.in_(deploys)))
         .order_by(Content.id)
     )

@@ -159,15 +159,17 @@ class Project:
 
 @dataclass(frozen=True)
 class Launch:
-    """Where a worker will find things inside its job. ``python`` is the library's interpreter, ``starter`` our start script.
+    """Where a worker will find things inside its job. ``interpreter`` is what its library was made for.
 
+    ``starter`` is our script that starts Python content, ``preload`` ours that Node.js loads before an app.
     ``secret`` is known to this content's workers alone, and the same to all of them: what one signs, another may check.
     """
 
     project: Project
     app: str
-    python: str
+    interpreter: str
     starter: str
+    preload: str
     secret: str = field(repr=False)
 
 

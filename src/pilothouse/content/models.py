@@ -27,6 +27,8 @@ from pilothouse.db import Id, Row, stamped
 
 KEPT: Any = {"sqlite_autoincrement": True}
 VANITY_LIMIT = 255
+#: Where a bundle keeps the version of a language that was chosen for it.
+VERSION_COLUMNS = {"python": "py_version", "nodejs": "node_version"}
 
 
 class WorkerState(StrEnum):

@@ -4,7 +4,7 @@ Start at ``engine.py``. Rooms declare their tables in their own ``models.py`` on
 """
 
 from pilothouse.db.changes import Watch, touch
-from pilothouse.db.engine import Database, DatabaseDown, Tx, on_commit
+from pilothouse.db.engine import Database, DatabaseDown, Tx, on_commit, size_of
 from pilothouse.db.listen import Listener
 from pilothouse.db.memory import Memory
 from pilothouse.db.row import Id, Row, UtcDateTime, insert_into, stamped
@@ -21,6 +21,7 @@ __all__ = [
     "Watch",
     "insert_into",
     "on_commit",
+    "size_of",
     "stamped",
     "touch",
 ]  # fmt: skip

@@ -99,6 +99,14 @@ def on_commit(tx: Tx, hook: Callable[[], None]) -> None:
     tx.info.setdefault("hooks", []).append(hook)
 
 
+def size_of(tx: Tx) -> int:
+    """Bytes that the whole database takes on its server's disk."""
+    if tx.get_bind().dialect.name == "sqlite":
+        pages, each = (tx.execute(text(f"PRAGMA {name}")).scalar_one() for name in ("page_count", "page_size"))
+        return int(pages * each)
+    return int(tx.execute(text("SELECT pg_database_size(current_database())")).scalar_one())
+
+
 def _run_hooks(tx: Session) -> None:
     if tx.in_nested_transaction():  # a savepoint was released; the transaction itself may still roll back
         return

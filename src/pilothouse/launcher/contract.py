@@ -217,6 +217,23 @@ class Launcher(Protocol):
 
 
 @runtime_checkable
+class Measures(Protocol):
+    """An ability beyond the contract: a launcher that can tell what its jobs use."""
+
+    def usage(self, job_id: str) -> Usage | None:
+        """What a running job uses now; ``None`` where that can't be told. Raises `JobUnknown`."""
+        ...
+
+
+def usage_of(launcher: object, job_id: str) -> Usage | None:
+    """What a job uses now; ``None`` where ``launcher`` can't tell, or does not know the job any more."""
+    try:
+        return launcher.usage(job_id) if isinstance(launcher, Measures) else None
+    except NotFound:
+        return None
+
+
+@runtime_checkable
 class SeesConnections(Protocol):
     """An ability beyond the contract: a launcher that can look at the network of its jobs."""
 

@@ -58,6 +58,5 @@ class ContentKindSuite:
         assert "pilothouse.content" not in " ".join(command.argv)
 
     def launch(self, root: Path, kind: ContentKind) -> Launch:
-        return Launch(
-            self.project(root, kind, self.files, self.manifest), "/app", "/library/bin/python", "/start.py", "secret"
-        )
+        project = self.project(root, kind, self.files, self.manifest)
+        return Launch(project, "/app", "/library/bin/python", "/start.py", "/start.cjs", "secret")

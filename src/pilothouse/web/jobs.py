@@ -6,18 +6,16 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Protocol
 
 from fastapi import APIRouter, Request, Response
 
 from pilothouse.asgi.context import Db, SignedIn
 from pilothouse.asgi.formats import duration, size
 from pilothouse.asgi.rendering import Badge, frame, page, to
-from pilothouse.base.errors import NotFound
 from pilothouse.content import service as content_service
 from pilothouse.content.models import Content, Worker
 from pilothouse.content.pages.views import Chip
-from pilothouse.launcher.contract import Usage
+from pilothouse.launcher.contract import usage_of
 from pilothouse.launcher.models import Job
 from pilothouse.web import service
 from pilothouse.web.views import EndedLine, JobLine, JobsView
@@ -95,7 +93,7 @@ def stop(request: Request, caller: SignedIn, db: Db, key: str) -> Response:
 
 
 def _job_line(request: Request, job: Job, worker: Worker | None, content: Content | None) -> JobLine:
-    used = _usage(request, job.key)
+    used = usage_of(request.app.state.launcher, job.key)
     share = _shares.share(job.key, used.cpu_seconds) if used else None
     limit = _memory_limit(request, job)
     base = frame(request).base
@@ -130,19 +128,6 @@ def _ended_line(request: Request, row: service.EndedJob) -> EndedLine:
         ran=duration(job.ended_at - began if job.ended_at else None),
         ended_at=job.ended_at,
     )
-
-
-class _Measures(Protocol):
-    def usage(self, job_id: str) -> Usage | None: ...
-
-
-def _usage(request: Request, key: str) -> Usage | None:
-    """What a job uses; ``None`` where the launcher can't tell."""
-    measures: _Measures = request.app.state.launcher
-    try:
-        return measures.usage(key) if hasattr(measures, "usage") else None
-    except NotFound:
-        return None
 
 
 def _memory_limit(request: Request, job: Job) -> int | None:

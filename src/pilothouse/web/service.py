@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, literal_column, or_, select, text
+from sqlalchemy import func, literal_column, or_, select
 
 from pilothouse.audit.models import Event
 from pilothouse.audit.service import record
@@ -16,7 +16,7 @@ from pilothouse.base.access import Permission, Principal, ResourceRef, require
 from pilothouse.base.errors import Conflict
 from pilothouse.content.models import Bundle, Content, Worker, WorkerState
 from pilothouse.content.service.deployments import DEPLOY
-from pilothouse.db import Tx
+from pilothouse.db import Tx, size_of
 from pilothouse.identity.models import User
 from pilothouse.launcher.contract import JobState
 from pilothouse.launcher.models import Job
@@ -189,7 +189,7 @@ def held(tx: Tx, actor: Principal) -> Held:
     today = clock.now() - timedelta(days=1)
     alive = select(func.count()).select_from(User).where(User.deleted_at.is_(None))
     return Held(
-        size_bytes=_database_size(tx),
+        size_bytes=size_of(tx),
         users=tx.scalar(alive) or 0,
         seen_today=tx.scalar(alive.where(User.active_at > today)) or 0,
         content=tx.scalar(select(func.count()).select_from(Content).where(Content.deleted_at.is_(None))) or 0,
@@ -197,13 +197,6 @@ def held(tx: Tx, actor: Principal) -> Held:
         bundle_bytes=tx.scalar(select(func.coalesce(func.sum(blobs.subquery().c.size_bytes), 0))) or 0,
         events=tx.scalar(select(func.coalesce(func.max(Event.id), 0))) or 0,
     )
-
-
-def _database_size(tx: Tx) -> int:
-    if tx.get_bind().dialect.name == "sqlite":
-        pages, each = tx.scalar(text("PRAGMA page_count")), tx.scalar(text("PRAGMA page_size"))
-        return int(pages or 0) * int(each or 0)
-    return int(tx.scalar(text("SELECT pg_database_size(current_database())")) or 0)
 
 
 def waits_since(tx: Tx, actor: Principal) -> datetime | None:

@@ -25,6 +25,7 @@ from pilothouse.base import clock
 from pilothouse.base.access import Permission, require
 from pilothouse.content.models import Content, Lock
 from pilothouse.db import Tx
+from pilothouse.runtimes.matching import TITLES
 from pilothouse.web import service
 from pilothouse.web.views import DiskLine, FolderLine, LargeLine, StorageView
 
@@ -229,9 +230,7 @@ def _libraries(tx: Tx, found: Measure) -> list[LargeLine]:
     return [
         LargeLine(
             f"{part[:12]}…",
-            f"{locks[part].language.capitalize()} {locks[part].runtime_version}"
-            if part in locks
-            else "needed by no lock",
+            f"{TITLES[locks[part].language]} {locks[part].runtime_version}" if part in locks else "needed by no lock",
             "",
             size(taken),
         )

@@ -30,7 +30,7 @@ def engines(database: Database, tmp_path: Path) -> Any:
     def folder(content: Content, bundle: Bundle) -> Path:
         return tmp_path / str(bundle.id)
 
-    languages = {"python": Language("Python", MemoryRestorer())}
+    languages = {"python": Language(MemoryRestorer())}
     parts = {"blobs": MemoryStore(), "launcher": MemoryLauncher(), "languages": languages}
     return SimpleNamespace(database=database, folder=folder, **parts)
 

@@ -9,7 +9,6 @@ from typing import ClassVar
 from pilothouse.content.contract import Command, EntrypointMissing, Launch, Manifest, Project
 
 SUFFIXES = (".js", ".mjs", ".cjs", ".ts", ".mts")
-STARTER = "/pilothouse/start.cjs"
 
 
 class Nodejs:
@@ -22,7 +21,7 @@ class Nodejs:
     requirements: ClassVar[tuple[str, ...]] = ()
 
     def detect(self, manifest: Manifest) -> bool:
-        return manifest.app_mode in (self.app_mode, "nodejs-api")
+        return manifest.app_mode == self.app_mode
 
     def validate(self, project: Project) -> None:
         file = _file(project)
@@ -38,7 +37,7 @@ class Nodejs:
         _check_lock(project)
 
     def command(self, launch: Launch) -> Command:
-        argv = (launch.python, "--require", STARTER, f"{launch.app}/{_file(launch.project)}")
+        argv = (launch.interpreter, "--require", launch.preload, f"{launch.app}/{_file(launch.project)}")
         return Command(argv, {"PORT": "{port}", "HOST": "{host}", "NODE_ENV": "production"})
 
 

@@ -25,4 +25,4 @@ class PythonApi:
 
     def command(self, launch: Launch) -> Command:
         module, name = entrypoint(launch.project)
-        return Command((launch.python, launch.starter, "wsgi", f"{module}:{name}", "{host}", "{port}"))
+        return Command((launch.interpreter, launch.starter, "wsgi", f"{module}:{name}", "{host}", "{port}"))

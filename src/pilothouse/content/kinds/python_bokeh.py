@@ -26,4 +26,4 @@ class PythonBokeh:
 
     def command(self, launch: Launch) -> Command:
         file = f"{launch.app}/{script(launch.project)}"
-        return Command((launch.python, launch.starter, "bokeh", file, "{host}", "{port}"), signed(launch))
+        return Command((launch.interpreter, launch.starter, "bokeh", file, "{host}", "{port}"), signed(launch))

@@ -25,4 +25,4 @@ class PythonDash:
 
     def command(self, launch: Launch) -> Command:
         module, name = entrypoint(launch.project)
-        return Command((launch.python, launch.starter, "dash", f"{module}:{name}", "{host}", "{port}"))
+        return Command((launch.interpreter, launch.starter, "dash", f"{module}:{name}", "{host}", "{port}"))

@@ -25,4 +25,4 @@ class PythonFastapi:
 
     def command(self, launch: Launch) -> Command:
         module, name = entrypoint(launch.project)
-        return Command((launch.python, launch.starter, "asgi", f"{module}:{name}", "{host}", "{port}"))
+        return Command((launch.interpreter, launch.starter, "asgi", f"{module}:{name}", "{host}", "{port}"))

@@ -28,4 +28,4 @@ class PythonGradio:
 
     def command(self, launch: Launch) -> Command:
         module, name = entrypoint(launch.project, defaults=f"demo,{DEFAULT_OBJECTS}")
-        return Command((launch.python, launch.starter, "gradio", f"{module}:{name}", "{host}", "{port}"), SETTINGS)
+        return Command((launch.interpreter, launch.starter, "gradio", f"{module}:{name}", "{host}", "{port}"), SETTINGS)

@@ -26,4 +26,4 @@ class PythonPanel:
 
     def command(self, launch: Launch) -> Command:
         file = f"{launch.app}/{script(launch.project)}"
-        return Command((launch.python, launch.starter, "panel", file, "{host}", "{port}"), signed(launch))
+        return Command((launch.interpreter, launch.starter, "panel", file, "{host}", "{port}"), signed(launch))

@@ -35,4 +35,4 @@ class PythonShiny:
 
     def command(self, launch: Launch) -> Command:
         module, name = entrypoint(launch.project)
-        return Command((launch.python, launch.starter, "shiny", f"{module}:{name}", "{host}", "{port}"))
+        return Command((launch.interpreter, launch.starter, "shiny", f"{module}:{name}", "{host}", "{port}"))

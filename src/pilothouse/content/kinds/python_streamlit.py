@@ -34,4 +34,4 @@ class PythonStreamlit:
 
     def command(self, launch: Launch) -> Command:
         file = f"{launch.app}/{script(launch.project)}"
-        return Command((launch.python, launch.starter, "streamlit", file, "{host}", "{port}"), SETTINGS)
+        return Command((launch.interpreter, launch.starter, "streamlit", file, "{host}", "{port}"), SETTINGS)

@@ -12,7 +12,8 @@ from pilothouse.content import content_kinds
 from pilothouse.content.contract import ContentKind, Manifest, ManifestInvalid, UnknownAppMode
 
 SIZE_LIMIT = 8 * 1024 * 1024
-NODE = ("nodejs", "nodejs-api")
+#: Older names of kinds that clients still write.
+ALIASES = {"nodejs-api": "nodejs"}
 
 
 def read_manifest(root: Path) -> Manifest:
@@ -41,7 +42,7 @@ def parse_manifest(document: Any) -> Manifest:
         raise ManifestInvalid(
             "The manifest.json names no appmode in its metadata. Deploy with a publishing client, which writes it."
         )
-    metadata = _object(metadata, "metadata")
+    app_mode, metadata = ALIASES.get(app_mode, app_mode), _object(metadata, "metadata")
     python, wanted = _section(document, "python"), _section(document, "environment")
     manager, wanted_python = _section(python, "package_manager"), _section(wanted, "python")
     node, wanted_node = _section(document, "node"), _section(wanted, "nodejs")
@@ -56,7 +57,7 @@ def parse_manifest(document: Any) -> Manifest:
         node_version=_text(node, "version").removeprefix("v") or None,
         node_requires=_text(wanted_node, "requires") or None,
         requirements_file="package-lock.json"
-        if app_mode in NODE
+        if app_mode == "nodejs"
         else _text(manager, "package_file") or "requirements.txt",
         document=document,
     )
@@ -65,7 +66,7 @@ def parse_manifest(document: Any) -> Manifest:
 def kind_of(manifest: Manifest) -> ContentKind:
     """The kind that takes this bundle. Raises `UnknownAppMode` and lists what is served here."""
     try:
-        return content_kinds.load({"nodejs-api": "nodejs"}.get(manifest.app_mode, manifest.app_mode))()
+        return content_kinds.load(manifest.app_mode)()
     except UnknownChoice:
         names = ", ".join(content_kinds.names())
         raise UnknownAppMode(

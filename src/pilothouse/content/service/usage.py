@@ -21,6 +21,8 @@ from pilothouse.identity.models import User
 SOCKETS_READ = 200_000
 VISITORS_SHOWN = 20
 FAILED_FROM = 500
+#: Who made a request, as far as the stage keeps people apart.
+PERSON = func.coalesce(cast(UsageEvent.principal_id, String), UsageEvent.pseudonym)
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,12 @@ def usage_of(tx: Tx, actor: Principal, content: Content, *, span: Span) -> list[
     require(actor, Permission.CONTENT_READ, resource_of(tx, content))
     starts = span.starts()
     number = _step_number(UsageEvent.started_at, span)
-    person = func.coalesce(cast(UsageEvent.principal_id, String), UsageEvent.pseudonym)
     is_visit = UsageEvent.kind == "visit"
     counted = (
         select(
             number,
             func.sum(case((is_visit, 1), else_=0)),
-            func.count(distinct(case((is_visit, person)))),
+            func.count(distinct(case((is_visit, PERSON)))),
             func.count(),
             func.sum(case((UsageEvent.status >= FAILED_FROM, 1), else_=0)),
         )
@@ -101,9 +102,8 @@ def usage_of(tx: Tx, actor: Principal, content: Content, *, span: Span) -> list[
 def people_of(tx: Tx, actor: Principal, content: Content, *, span: Span) -> int:
     """How many different people visited within ``span``, as far as the stage keeps them apart."""
     require(actor, Permission.CONTENT_READ, resource_of(tx, content))
-    person = func.coalesce(cast(UsageEvent.principal_id, String), UsageEvent.pseudonym)
     visits = (*_of(content), UsageEvent.kind == "visit", UsageEvent.started_at >= span.starts()[0])
-    return tx.scalar(select(func.count(distinct(person))).where(*visits)) or 0
+    return tx.scalar(select(func.count(distinct(PERSON))).where(*visits)) or 0
 
 
 def visitors_of(tx: Tx, actor: Principal, content: Content, *, span: Span) -> list[Visits]:

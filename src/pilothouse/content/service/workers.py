@@ -22,6 +22,8 @@ FIRST = 100
 #: Those that came up.
 UP = (WorkerState.READY.value, WorkerState.FROZEN.value)
 LIVE = (WorkerState.STARTING.value, *UP)
+#: Those that are not over: live ones, and those that let their visitors finish.
+ALIVE = (*LIVE, WorkerState.DRAINING.value)
 #: A worker that served for so long did start.
 SOUND = timedelta(seconds=10)
 BACK_OFF = (timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=60), timedelta(minutes=5))
@@ -141,13 +143,13 @@ def _failed_to_start(worker: Worker) -> bool:
 
 def drain_all(tx: Tx, content: Content, *, at_once: bool = False) -> None:
     """Let all workers of ``content`` finish their open requests and end; the next request starts new ones."""
-    for worker in _held_of(tx, Worker.content_id == content.id, Worker.state.in_((*LIVE, "draining"))):
+    for worker in _held_of(tx, Worker.content_id == content.id, Worker.state.in_(ALIVE)):
         _drain(worker, at_once=at_once)
 
 
 def drain_bundle(tx: Tx, bundle_id: int, *, at_once: bool = False) -> None:
     """The same for one bundle."""
-    for worker in _held_of(tx, Worker.bundle_id == bundle_id, Worker.state.in_((*LIVE, "draining"))):
+    for worker in _held_of(tx, Worker.bundle_id == bundle_id, Worker.state.in_(ALIVE)):
         _drain(worker, at_once=at_once)
 
 
@@ -160,7 +162,7 @@ def drain_others(tx: Tx, content: Content, bundle_id: int) -> None:
 
 def drain_job(tx: Tx, job_id: int) -> None:
     """Let the worker behind a job end now."""
-    for worker in _held_of(tx, Worker.job_id == job_id, Worker.state.in_((*LIVE, "draining"))):
+    for worker in _held_of(tx, Worker.job_id == job_id, Worker.state.in_(ALIVE)):
         move(worker, WorkerState.DRAINING, reason="Somebody stopped it.")
         worker.last_used_at = None
 

@@ -12,7 +12,7 @@ from pilothouse.audit.service import record
 from pilothouse.base import clock
 from pilothouse.base.access import SYSTEM, Principal, ResourceRef
 from pilothouse.content.contract import BundleUnknown, ContentKind, ContentUnknown, Manifest, Project, StartFailed
-from pilothouse.content.models import Bundle, Content, Deployment, Lock
+from pilothouse.content.models import VERSION_COLUMNS, Bundle, Content, Deployment, Lock
 from pilothouse.content.service.manifests import kind_of, parse_manifest, read_manifest
 from pilothouse.content.service.workers import UP, drain_others, live_worker, wanted_worker
 from pilothouse.content.tasks.engines import ContentEngines, Language
@@ -21,12 +21,9 @@ from pilothouse.content.tasks.start import bring_up
 from pilothouse.db import Tx
 from pilothouse.runtimes.contract import Lock as ExactLock
 from pilothouse.runtimes.contract import Runtime, Wanted
-from pilothouse.runtimes.matching import match
+from pilothouse.runtimes.matching import TITLES, match
 from pilothouse.storage.unpack import content_root, unpack
 from pilothouse.tasks import Handler, Run
-
-#: Where a bundle keeps the version that was chosen for it.
-VERSION_COLUMNS = {"python": "py_version", "nodejs": "node_version"}
 
 
 def deploy_task(engines: ContentEngines) -> Handler:
@@ -70,7 +67,7 @@ class _Deploy:
         run.step("unpack", self.unpack)
         kind, manifest = self.kind()
         if kind.language:
-            run.log(f"Choosing a {self.language(kind).title} …")
+            run.log(f"Choosing a {TITLES[kind.language]} …")
             run.step("runtime", lambda: self.choose_runtime(kind, manifest))
             run.log("Locking packages …")
             run.step("lock", lambda: self.lock(kind))
@@ -112,8 +109,9 @@ class _Deploy:
         with self.engines.database.read() as tx:
             policy = self.engines.matching(self.rows(tx)[0].stage_id)
         chosen = match(version, requires, self.engines.runtimes(), policy, kind.language)
-        title = self.language(kind).title
-        self.run.log(f"  {title} {chosen.version} (the bundle asks for {requires or version or 'any version'}).")
+        self.run.log(
+            f"  {TITLES[kind.language]} {chosen.version} (the bundle asks for {requires or version or 'any version'})."
+        )
         with self.engines.database.write() as tx:
             setattr(self.rows(tx)[1], VERSION_COLUMNS[kind.language], chosen.version)
         return {"path": str(chosen.path)}

@@ -23,7 +23,6 @@ from pilothouse.storage.unpack import UnpackLimits
 class Language:
     """How content of one language gets its packages. ``index`` names where from in lock digests; it never appears in a log."""
 
-    title: str
     restorer: Restorer
     index: str = field(default="", repr=False)
 

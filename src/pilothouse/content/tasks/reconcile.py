@@ -16,7 +16,7 @@ from pilothouse.base.access import ResourceRef
 from pilothouse.base.errors import PilothouseError
 from pilothouse.content.models import Content, Worker, WorkerState
 from pilothouse.content.service.scaling import Activity
-from pilothouse.content.service.workers import LIVE, QUEUE, SOUND, START, held, move
+from pilothouse.content.service.workers import ALIVE, QUEUE, SOUND, START, held, move
 from pilothouse.content.tasks.engines import ContentEngines
 from pilothouse.content.tasks.pressure import Pressure
 from pilothouse.content.tasks.rouse import thaw
@@ -86,7 +86,7 @@ class Reconciler:
                 .outerjoin(Job, Job.id == Worker.job_id)
                 .join(Content, Content.id == Worker.content_id)
             )
-            rows = tx.execute(alive.where(Worker.state.in_((*LIVE, WorkerState.DRAINING.value)))).all()
+            rows = tx.execute(alive.where(Worker.state.in_(ALIVE))).all()
         running = [(worker, job, content) for worker, job, content in rows]
         crew = crews(self._engines, running, self._activity)
         evicted = self._evicted(running)

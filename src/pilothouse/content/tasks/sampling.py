@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Protocol
 
 from sqlalchemy import delete, select
 
 from pilothouse.base import clock
-from pilothouse.base.errors import NotFound
 from pilothouse.content.models import Worker, WorkerSample, WorkerState
 from pilothouse.db import Database
-from pilothouse.launcher.contract import Usage
+from pilothouse.launcher.contract import Measures, usage_of
 from pilothouse.launcher.models import Job
 
 SAMPLE_S = 60.0
-
-
-class Measures(Protocol):
-    """A launcher that can tell what a job uses: an ability beyond the contract."""
-
-    def usage(self, job_id: str) -> Usage | None: ...
 
 
 class Sampler:
@@ -32,12 +24,14 @@ class Sampler:
 
     def once(self) -> int:
         """Keep a sample of every running worker; returns how many. A worker's first look only begins its count."""
-        if not hasattr(self._launcher, "usage"):
+        if not isinstance(self._launcher, Measures):
             return 0
         running = select(Worker.content_id, Worker.slot, Job.key).join(Job, Job.id == Worker.job_id)
         with self._database.read() as tx:
             rows = tx.execute(running.where(Worker.state == WorkerState.READY.value)).all()
-        found = [(content_id, slot, key, used) for content_id, slot, key in rows if (used := self._usage(key))]
+        found = [
+            (content_id, slot, key, used) for content_id, slot, key in rows if (used := usage_of(self._launcher, key))
+        ]
         now, before = clock.now(), self._before
         self._before = {key: (now.timestamp(), used.cpu_seconds) for _, _, key, used in found}
         samples = [
@@ -55,13 +49,6 @@ class Sampler:
             with self._database.write() as tx:
                 tx.add_all(samples)
         return len(samples)
-
-    def _usage(self, key: str) -> Usage | None:
-        measures: Measures = self._launcher  # type: ignore[assignment]
-        try:
-            return measures.usage(key)
-        except NotFound:
-            return None
 
 
 def drop_samples(database: Database, *, older_than: timedelta) -> int:

@@ -29,9 +29,9 @@ from pilothouse.storage.unpack import content_root
 from pilothouse.tasks import Handler, Run
 
 KINDS = Path(__file__).parent.parent / "kinds"
-APP, START = "/app", "/pilothouse/start.py"
+APP, START, PRELOAD = "/app", "/pilothouse/start.py", "/pilothouse/start.cjs"
 #: Our scripts that run inside jobs, and where they are seen there.
-STARTERS = {KINDS / "_start.py": START, KINDS / "_start.cjs": "/pilothouse/start.cjs"}
+STARTERS = {KINDS / "_start.py": START, KINDS / "_start.cjs": PRELOAD}
 POLL_S = 0.02
 LOG_TAIL = 40
 GRACE = timedelta(seconds=10)
@@ -140,7 +140,7 @@ def _spec(engines: ContentEngines, tx: Tx, job: Job, content: Content, bundle: B
         mounts += [Mount(*pair) for pair in library.mounts]
     interpreter = str(library.interpreter) if library else ""
     secret = derived_token(engines.jobs_key, f"content {content.guid}")
-    command = kind.command(Launch(Project(root, manifest), APP, interpreter, START, secret))
+    command = kind.command(Launch(Project(root, manifest), APP, interpreter, START, PRELOAD, secret))
     uid = engines.uid_of(content.id)
     return JobSpec(
         id=job.key,

@@ -9,8 +9,8 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from pilothouse.base import clock
-from pilothouse.content.models import Bundle, Content, Worker, WorkerState
-from pilothouse.content.service.workers import LIVE
+from pilothouse.content.models import Bundle, Content, Worker
+from pilothouse.content.service.workers import ALIVE
 from pilothouse.content.tasks.engines import ContentEngines
 from pilothouse.db import Tx
 from pilothouse.launcher.contract import FINAL
@@ -44,7 +44,7 @@ def _drop_old_bundles(tx: Tx, kept: int) -> None:
     number = newest_first.label("number")
     numbered = select(Bundle.id, number).where(Bundle.deleted_at.is_(None)).subquery()
     active = select(Content.bundle_id).where(Content.bundle_id.is_not(None))
-    running = select(Worker.bundle_id).where(Worker.state.in_((*LIVE, WorkerState.DRAINING.value)))
+    running = select(Worker.bundle_id).where(Worker.state.in_(ALIVE))
     old = select(numbered.c.id).where(numbered.c.number > kept)
     for bundle in tx.scalars(
         select(Bundle).where(Bundle.id.in_(old), Bundle.id.not_in(active), Bundle.id.not_in(running))
@@ -81,7 +81,7 @@ def _needed_libraries(engines: ContentEngines) -> set[str]:
     A deploy that restores one meanwhile is not among them; the restorer leaves alone what was just restored.
     """
     kept = Bundle.deleted_at.is_(None) & Content.deleted_at.is_(None)
-    working = select(Worker.bundle_id).where(Worker.state.in_((*LIVE, WorkerState.DRAINING.value)))
+    working = select(Worker.bundle_id).where(Worker.state.in_(ALIVE))
     running = select(Job.bundle_id).where(Job.ended_at.is_(None), Job.bundle_id.is_not(None))
     named = select(Bundle.library_key).join(Content, Content.id == Bundle.content_id)
     with engines.database.read() as tx:
