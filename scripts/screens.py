@@ -22,6 +22,7 @@ from fastapi import FastAPI, Request, Response
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from tests.factories.chromium import ARGUMENTS, PATH  # noqa: E402
 from tests.factories.page_samples import Sample, samples  # noqa: E402
 
 from pilothouse.asgi import static_files  # noqa: E402
@@ -43,8 +44,6 @@ SHOWN = {
 }
 DOCS = ROOT / "docs" / "screens"
 LOOKS = {"light": (1280, 800, "light"), "dark": (1280, 800, "dark"), "phone": (360, 760, "light")}
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
 class _Stage:
@@ -94,8 +93,7 @@ def main() -> int:
     arguments.add_argument("--looks", nargs="*", default=list(LOOKS))
     arguments.add_argument("names", nargs="*")
     asked = arguments.parse_args()
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
+    if PATH is None:
         print("No Chromium is installed; make screens needs one.")
         return 1
     names = [s.name for s in samples() if not asked.names or any(part in s.name for part in asked.names)]
@@ -103,7 +101,7 @@ def main() -> int:
     from playwright.sync_api import sync_playwright
 
     with served(gallery_of_samples()) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=PATH, args=ARGUMENTS)
         for look in asked.looks:
             width, height, scheme = LOOKS[look]
             tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from tests.factories.hostile import SECRET, Battlefield, prepare
-from tests.factories.installation import new_installation, remove, until
+from tests.factories.installation import installed, until
 
 from pilothouse.launcher.backends.local.packetfilter import PacketFilter
 from pilothouse.testing.launcher import PYTHON
@@ -54,13 +54,8 @@ for path in paths:
 
 @pytest.fixture(scope="module")
 def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Battlefield]:
-    ph = new_installation("[launcher]\nsandbox = 'required'\npacket_filter = 'required'\n")
-    try:
-        ph.start()
-        ph.make_administrator()
+    with installed("[launcher]\nsandbox = 'required'\npacket_filter = 'required'\n") as ph:
         yield prepare(ph, tmp_path_factory.mktemp("apps"))
-    finally:
-        remove(ph)
 
 
 @pytest.fixture

@@ -5,15 +5,15 @@ Each attack fails, and each test shows that the same script works where it may.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from tests.e2e.test_visit import ARGUMENTS, CHROMIUM, sign_in
+from tests.e2e.test_visit import sign_in
+from tests.factories.chromium import chromium
 from tests.factories.hostile import PASSWORD, Battlefield, prepare
-from tests.factories.installation import new_installation, remove
+from tests.factories.installation import installed
 
 pytestmark = pytest.mark.xdist_group("browser")
 PATIENCE_MS = 30_000
@@ -21,37 +21,24 @@ PATIENCE_MS = 30_000
 
 @pytest.fixture(scope="module")
 def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Battlefield]:
-    ph = new_installation()
-    try:
-        ph.start()
-        ph.make_administrator()
-        ph.cli(
-            "user", "add", "clara", "--password", PASSWORD, "--email", "clara@veridia.example", "--home", str(ph.home)
-        )
+    with installed() as ph:
+        ph.add_person("clara", PASSWORD)
         found = prepare(ph, tmp_path_factory.mktemp("apps"))
         for guid, key in ((found.victim, found.vera), (found.hostile, found.mallory)):
             ph.api("PATCH", f"v1/content/{guid}", key=key, json={"access_type": "logged_in"})
         yield found
-    finally:
-        remove(ph)
 
 
 @pytest.fixture
 def tab(field: Battlefield) -> Iterator[Any]:
     """Clara's browser, signed in and on the dashboard's home."""
-    if CHROMIUM is None or importlib.util.find_spec("playwright") is None:
-        pytest.skip("NOT EXERCISED: attacks in a browser. Install chromium and playwright.")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium("attacks in a browser") as browser:
         page = browser.new_context(locale="en-GB").new_page()
         page.set_default_timeout(PATIENCE_MS)
         page.goto(f"{field.ph.url}/_/account")
         sign_in(page, "clara")
         page.wait_for_url(f"{field.ph.url}/_/account")
         yield page
-        browser.close()
 
 
 def in_frame(tab: Any, field: Battlefield) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.factories.installation import Installation, new_installation, project, remove, until
+from tests.factories.installation import Installation, database_url, installed, project, until
 
 from pilothouse.testing.postgres import PostgresServer
 
@@ -36,18 +36,8 @@ TIMES = 2
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def ph(request: pytest.FixtureRequest) -> Iterator[Installation]:
-    url = None
-    if request.param == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgres_server")
-        server.execute("CREATE DATABASE faults")
-        url = server.url("faults")
-    made = new_installation("", url)
-    try:
-        made.start()
-        made.make_administrator()
+    with installed("", database_url(request, "faults")) as made:
         yield made
-    finally:
-        remove(made)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.factories.installation import Installation, new_installation, project, remove, until
+from tests.factories.installation import Installation, installed, project, until
 
 from pilothouse.gateway.recent import REACH_S
 
@@ -66,16 +66,10 @@ class Browser(httpx.Client):
 
 @pytest.fixture(scope="module")
 def ph() -> Iterator[Installation]:
-    made = new_installation("[gateway]\nrequests_per_second = 0\n")
-    try:
-        made.start()
-        made.make_administrator()
+    with installed("[gateway]\nrequests_per_second = 0\n") as made:
         for name in PEOPLE:
-            email = f"{name}@veridia.example"
-            made.cli("user", "add", name, "--password", PASSWORD, "--email", email, "--home", str(made.home))
+            made.add_person(name, PASSWORD)
         yield made
-    finally:
-        remove(made)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import json
 import re
 import shutil
@@ -15,8 +14,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from tests.e2e.test_visit import ARGUMENTS, CHROMIUM, PASSWORD, sign_in
-from tests.factories.installation import EXAMPLES, Installation, new_installation, project, remove
+from tests.e2e.test_visit import PASSWORD, sign_in
+from tests.factories.chromium import chromium
+from tests.factories.installation import EXAMPLES, Installation, installed, project
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -92,34 +92,22 @@ KINDS = [
 
 @pytest.fixture(scope="module")
 def ph() -> Iterator[Installation]:
-    made = new_installation(STAGES)
-    try:
-        made.start()
-        made.make_administrator()
-        person = ("clara", "--password", PASSWORD, "--email", "clara@veridia.example")
-        made.cli("user", "add", *person, "--home", str(made.home))
+    with installed(STAGES) as made:
+        made.add_person("clara", PASSWORD)
         yield made
-    finally:
-        remove(made)
 
 
 @pytest.fixture(scope="module")
 def browser(ph: Installation) -> Iterator[Any]:
     """A browser context that is signed in: one login holds for all stages."""
-    if CHROMIUM is None or importlib.util.find_spec("playwright") is None:
-        pytest.skip("NOT EXERCISED: kinds in a browser. Install chromium and playwright.")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        context = chromium.new_context(locale="en-GB")
+    with chromium("kinds in a browser") as found:
+        context = found.new_context(locale="en-GB")
         tab = context.new_page()
         tab.goto(ph.url)
         sign_in(tab, "clara")
         tab.wait_for_url(f"{ph.url}/**")
         tab.close()
         yield context
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

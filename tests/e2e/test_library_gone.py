@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.factories.installation import Installation, new_installation, project, remove, until
+from tests.factories.installation import Installation, installed, project, until
 
 from pilothouse.runtimes.restorers import tidy
 
@@ -15,13 +15,8 @@ APP = "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef a(): r
 
 @pytest.fixture
 def ph() -> Iterator[Installation]:
-    made = new_installation("[content]\ninit_timeout = 8\n")
-    try:
-        made.start()
-        made.make_administrator()
+    with installed("[content]\ninit_timeout = 8\n") as made:
         yield made
-    finally:
-        remove(made)
 
 
 def test_a_start_without_its_library_says_so_and_a_deploy_restores_it(ph: Installation, tmp_path: Path) -> None:

@@ -11,9 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.factories.installation import EXAMPLES, Installation, new_installation, project, remove, until
-
-from pilothouse.testing.postgres import PostgresServer
+from tests.factories.installation import EXAMPLES, Installation, database_url, installed, project, until
 
 pytestmark = pytest.mark.xdist_group("installation")
 
@@ -32,18 +30,8 @@ BOOT = os.urandom(8).hex()
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def ph(request: pytest.FixtureRequest) -> Iterator[Installation]:
-    url = None
-    if request.param == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgres_server")
-        server.execute("CREATE DATABASE main_job")
-        url = server.url("main_job")
-    made = new_installation("[content]\ninit_timeout = 8\n", url)
-    try:
-        made.start()
-        made.make_administrator()
+    with installed("[content]\ninit_timeout = 8\n", database_url(request, "main_job")) as made:
         yield made
-    finally:
-        remove(made)
 
 
 @pytest.fixture(scope="module")

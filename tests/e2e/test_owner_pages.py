@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 
 import pytest
 from tests.e2e.test_gallery import png
-from tests.e2e.test_pages import ARGUMENTS, CHROMIUM
-from tests.factories.installation import EXAMPLES, Installation, new_installation, remove, until
+from tests.factories.chromium import chromium
+from tests.factories.installation import EXAMPLES, Installation, installed, until
 
 PASSWORD = "harbour-light-7"
 pytestmark = pytest.mark.xdist_group("browser")
@@ -19,25 +18,9 @@ pytestmark = pytest.mark.xdist_group("browser")
 
 @pytest.fixture(scope="module")
 def ph() -> Iterator[Installation]:
-    made = new_installation()
-    try:
-        made.start()
-        made.make_administrator()
-        owner = (
-            "user",
-            "add",
-            "amara",
-            "--password",
-            PASSWORD,
-            "--role",
-            "administrator",
-            "--email",
-            "amara@veridia.example",
-        )
-        made.cli(*owner, "--home", str(made.home))
+    with installed() as made:
+        made.add_person("amara", PASSWORD, "--role", "administrator")
         yield made
-    finally:
-        remove(made)
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +36,7 @@ def guid(ph: Installation, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def tab(ph: Installation, guid: str) -> Iterator[Any]:
-    if CHROMIUM is None or importlib.util.find_spec("playwright") is None:
-        pytest.skip("NOT EXERCISED: an owner's pages in a browser. Install chromium and playwright.")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium("an owner's pages in a browser") as browser:
         found = browser.new_context(base_url=ph.url, locale="en-GB", viewport={"width": 1280, "height": 800}).new_page()
         found.set_default_timeout(60_000)
         found.goto("/__login__")
@@ -67,7 +45,6 @@ def tab(ph: Installation, guid: str) -> Iterator[Any]:
         found.click("[data-automation='login-panel-submit']")
         found.wait_for_url(lambda url: "/__login__" not in url)
         yield found
-        browser.close()
 
 
 def test_the_item_is_found_opened_and_its_use_is_counted(ph: Installation, guid: str, tab: Any) -> None:

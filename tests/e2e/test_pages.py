@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from tests.factories.chromium import chromium
 from tests.factories.page_samples import samples
 from tests.factories.pages_app import PASSWORD, add_people, pages_app, publish
 
@@ -23,22 +23,13 @@ from pilothouse.content.models import Content
 from pilothouse.db import Database
 from pilothouse.tasks.models import Task, TaskLine
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
 pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if CHROMIUM is None or importlib.util.find_spec("playwright") is None:
-        pytest.skip("NOT EXERCISED: pages in a browser. Install chromium and playwright.")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium("pages in a browser") as found:
         yield found
-        found.close()
 
 
 @contextmanager

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import select
-from tests.factories.installation import BIN, Installation, new_installation, remove
+from tests.factories.installation import BIN, Installation, database_url, installed
 
 from pilothouse.content.models import Variable
 from pilothouse.content.service.variables import place_of
 from pilothouse.db import Database
 from pilothouse.db.secrets import key_id, load_secrets
-from pilothouse.testing.postgres import PostgresServer
 
 pytestmark = pytest.mark.xdist_group("rotation")
 COUNT = 600
@@ -23,18 +22,8 @@ COUNT = 600
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def ph(request: pytest.FixtureRequest) -> Iterator[Installation]:
-    url = None
-    if request.param == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgres_server")
-        server.execute("CREATE DATABASE rotation")
-        url = server.url("rotation")
-    made = new_installation("", url)
-    try:
-        made.start()
-        made.make_administrator()
+    with installed("", database_url(request, "rotation")) as made:
         yield made
-    finally:
-        remove(made)
 
 
 def values(ph: Installation) -> tuple[dict[str, str], set[str]]:

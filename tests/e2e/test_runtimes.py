@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.factories import pythons
-from tests.factories.installation import Installation, new_installation, project, remove
+from tests.factories.installation import Installation, installed, project
 
 pytestmark = [
     pytest.mark.xdist_group("runtimes"),
@@ -32,13 +32,8 @@ def ph(mirror: pythons.Mirror) -> Iterator[Installation]:
         f'[runtimes]\npython = ["/absent/python3"]\npython_downloads = "{mirror.downloads}"\n'
         '[[stages]]\nkey = "dev"\n[[stages]]\nkey = "prod"\npython_matching = "exact"\n'
     )
-    made = new_installation(settings)
-    try:
-        made.start()
-        made.make_administrator()
+    with installed(settings) as made:
         yield made
-    finally:
-        remove(made)
 
 
 def test_a_python_is_added_used_kept_and_removed_while_the_server_runs(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from tests.factories.installation import Installation, new_installation, remove
+from tests.factories.installation import Installation, installed
 
 from pilothouse.db import Database
 from pilothouse.gateway.models import UsageEvent
@@ -20,13 +20,8 @@ WORDS = ("named", "pseudonymous", "counts")
 
 @pytest.fixture(scope="module")
 def ph() -> Iterator[Installation]:
-    made = new_installation(settings="".join(f"[[stages]]\nkey = '{word}'\nusage = '{word}'\n" for word in WORDS))
-    try:
-        made.start()
-        made.make_administrator()
+    with installed("".join(f"[[stages]]\nkey = '{word}'\nusage = '{word}'\n" for word in WORDS)) as made:
         yield made
-    finally:
-        remove(made)
 
 
 def visits(database: Database) -> list[UsageEvent]:

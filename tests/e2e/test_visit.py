@@ -2,50 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.factories.installation import EXAMPLES, Installation, new_installation, remove
+from tests.factories.chromium import chromium
+from tests.factories.installation import EXAMPLES, Installation, installed
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PASSWORD = "harbour-light-7"
 pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.fixture(scope="module")
 def ph() -> Iterator[Installation]:
-    made = new_installation()
-    try:
-        made.start()
-        made.make_administrator()
+    with installed() as made:
         for name in ("clara", "stranger"):
-            made.cli(
-                "user",
-                "add",
-                name,
-                "--password",
-                PASSWORD,
-                "--email",
-                f"{name}@veridia.example",
-                "--home",
-                str(made.home),
-            )
+            made.add_person(name, PASSWORD)
         yield made
-    finally:
-        remove(made)
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +40,8 @@ def shiny(ph: Installation, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def tab() -> Iterator[Any]:
-    if CHROMIUM is None or importlib.util.find_spec("playwright") is None:
-        pytest.skip("NOT EXERCISED: a visit in a browser. Install chromium and playwright.")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium("a visit in a browser") as browser:
         yield browser.new_context(locale="en-GB").new_page()
-        browser.close()
 
 
 def sign_in(tab: Any, name: str) -> None:

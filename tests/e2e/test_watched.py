@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.factories.installation import Installation, new_installation, project, remove, until
+from tests.factories.installation import Installation, installed, project, until
 
 from pilothouse.testing.postgres import PostgresServer
 
@@ -36,13 +36,8 @@ def server() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="module")
 def ph(server: PostgresServer) -> Iterator[Installation]:
     url = server.url().replace("pilothouse@", f"pilothouse:{PASSWORD}@")
-    made = new_installation("", url)
-    try:
-        made.start()
-        made.make_administrator()
+    with installed("", url) as made:
         yield made
-    finally:
-        remove(made)
 
 
 def readiness(ph: Installation) -> tuple[int, dict[str, Any]]:

@@ -15,10 +15,8 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.factories.installation import Installation, new_installation, project, remove, until
+from tests.factories.installation import Installation, database_url, installed, project, until
 from websockets.sync.client import ClientConnection, connect
-
-from pilothouse.testing.postgres import PostgresServer
 
 pytestmark = pytest.mark.xdist_group("installation")
 
@@ -48,18 +46,8 @@ async def socket(socket: WebSocket):
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def ph(request: pytest.FixtureRequest) -> Iterator[Installation]:
-    url = None
-    if request.param == "postgresql":
-        server: PostgresServer = request.getfixturevalue("postgres_server")
-        server.execute("CREATE DATABASE workers")
-        url = server.url("workers")
-    made = new_installation("[content]\ninit_timeout = 30\nidle_timeout = 600\n", url)
-    try:
-        made.start()
-        made.make_administrator()
+    with installed("[content]\ninit_timeout = 30\nidle_timeout = 600\n", database_url(request, "workers")) as made:
         yield made
-    finally:
-        remove(made)
 
 
 def deploy(ph: Installation, folder: Path, version: str = "one", *arguments: str) -> str:

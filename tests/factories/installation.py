@@ -13,12 +13,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
+
+from pilothouse.testing.postgres import PostgresServer
 
 BIN = Path(sys.executable).parent
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -118,6 +122,11 @@ class Installation:
         self.key = done.stdout.strip().splitlines()[-1].strip()
         return self.key
 
+    def add_person(self, name: str, password: str, *options: str) -> None:
+        """A person who can sign in; a viewer unless ``options`` of the command say otherwise."""
+        who = ("user", "add", name, "--password", password, "--email", f"{name}@veridia.example")
+        self.cli(*who, *options, "--home", str(self.home))
+
     def deploy(self, verb: str, folder: Path, *arguments: str, check: bool = True, key: str | None = None) -> Deployed:
         done = self.rsconnect(
             "deploy", verb, "--server", self.url, "--api-key", key or self.key, *arguments, str(folder), check=check
@@ -201,6 +210,27 @@ def new_installation(settings: str = "", db_url: str | None = None) -> Installat
     root = Path(tempfile.mkdtemp(prefix="ph", dir="/tmp"))
     root.chmod(0o711)
     return Installation(root, free_port(), settings, db_url)
+
+
+@contextmanager
+def installed(settings: str = "", db_url: str | None = None) -> Iterator[Installation]:
+    """One that is started and has an administrator; it is stopped and removed at the end of the block."""
+    made = new_installation(settings, db_url)
+    try:
+        made.start()
+        made.make_administrator()
+        yield made
+    finally:
+        remove(made)
+
+
+def database_url(request: pytest.FixtureRequest, name: str) -> str | None:
+    """A new database of this ``name`` where the fixture's parameter is ``postgresql``; ``None`` is the SQLite file of the home."""
+    if request.param != "postgresql":
+        return None
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    server.execute(f"CREATE DATABASE {name}")
+    return server.url(name)
 
 
 def remove(installation: Installation) -> None:

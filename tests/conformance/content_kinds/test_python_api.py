@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.factories.bundles import BROKEN_MODULES
 
 from pilothouse.content.contract import ContentKind
 from pilothouse.content.kinds.python_api import PythonApi
@@ -12,11 +13,7 @@ from pilothouse.testing.content import ContentKindSuite
 class TestPythonApi(ContentKindSuite):
     files = {"web/site.py": "service = 1\n"}
     manifest = {"entrypoint": "web.site:service"}
-    broken = {
-        "no module": ({"main.py": ""}, {"entrypoint": "app:app"}, "app.py"),
-        "outside": ({"app.py": ""}, {"entrypoint": "../app:app"}, "can't be read"),
-        "odd": ({"app.py": ""}, {"entrypoint": "app:import os"}, "can't be read"),
-    }
+    broken = BROKEN_MODULES
 
     @pytest.fixture
     def kind(self) -> ContentKind:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.factories.bundles import BROKEN_FILES
 
 from pilothouse.content.contract import ContentKind
 from pilothouse.content.kinds.python_bokeh import PythonBokeh
@@ -14,11 +15,7 @@ from pilothouse.testing.content import ContentKindSuite
 class TestPythonBokeh(ContentKindSuite):
     files = {"board/main.py": "", "board/theme.yaml": ""}
     manifest = {"entrypoint": "board"}
-    broken = {
-        "no file": ({"main.py": ""}, {"entrypoint": "app"}, "there is main.py"),
-        "outside": ({"app.py": ""}, {"entrypoint": "../app"}, "can't be read"),
-        "an option": ({"app.py": ""}, {"entrypoint": "--show"}, "can't be read"),
-    }
+    broken = BROKEN_FILES
 
     @pytest.fixture
     def kind(self) -> ContentKind:

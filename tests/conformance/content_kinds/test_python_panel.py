@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.factories.bundles import BROKEN_FILES
 
 from pilothouse.content.contract import ContentKind
 from pilothouse.content.kinds.python_panel import PythonPanel
@@ -14,11 +15,7 @@ from pilothouse.testing.content import ContentKindSuite
 class TestPythonPanel(ContentKindSuite):
     files = {"plant/board.py": ""}
     manifest = {"entrypoint": "plant.board"}
-    broken = {
-        "no file": ({"main.py": ""}, {"entrypoint": "app"}, "there is main.py"),
-        "outside": ({"app.py": ""}, {"entrypoint": "../app"}, "can't be read"),
-        "an option": ({"app.py": ""}, {"entrypoint": "--show"}, "can't be read"),
-    }
+    broken = BROKEN_FILES
 
     @pytest.fixture
     def kind(self) -> ContentKind:
