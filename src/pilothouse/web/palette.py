@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -137,15 +137,8 @@ def _options(base: str) -> Iterable[Entry]:
 
 
 def _placed(entry: Entry, name: str, base: str) -> Entry:
-    return Entry(
-        name,
-        entry.icon,
-        base + entry.href if entry.href else "",
-        key=entry.key,
-        post=base + entry.post if entry.post else "",
-        look=entry.look,
-        opens=entry.opens,
-    )
+    href, post = (base + path if path else "" for path in (entry.href, entry.post))
+    return replace(entry, name=name, href=href, post=post)
 
 
 def _matching(entries: Iterable[Entry], query: str) -> list[Entry]:

@@ -48,7 +48,7 @@ def _tab(tx: Tx, visit: Visit, content: Content, chosen: str) -> UsageTab:
     steps = service.usage_of(tx, visit.caller, content, span=span)
     load = service.load_of(tx, visit.caller, content, span=span)
     people = service.people_of(tx, visit.caller, content, span=span)
-    kept = _kept(visit)
+    kept = visit.stage.usage
     return UsageTab(
         spans=[Chip(words, f"{visit.base}/usage?span={key}", key == chosen) for key, (words, _, _) in SPANS.items()],
         facts=_facts(steps, people, kept),
@@ -60,11 +60,6 @@ def _tab(tx: Tx, visit: Visit, content: Content, chosen: str) -> UsageTab:
         kept=KEPT[kept],
         is_unused=not any(one.requests or one.open for one in steps) and not any(one.memory for one in load),
     )
-
-
-def _kept(visit: Visit) -> str:
-    options = visit.request.app.state.loaded.settings.stages
-    return next((str(option.usage) for option in options if option.key == visit.stage.key), "counts")
 
 
 def _facts(steps: Sequence[Step], people: int, kept: str) -> list[Fact]:
