@@ -23,7 +23,7 @@ from bench.rows import Row
 from pilothouse.content import content_kinds
 from pilothouse.content.contract import Launch, Project
 from pilothouse.content.service.manifests import read_manifest
-from pilothouse.content.tasks.start import APP, START, STARTERS
+from pilothouse.content.tasks.start import START, STARTERS
 
 ROUNDS, THAWS, ASKED = 3, 3, 50
 #: The example of each kind, and the client's words to deploy it.
@@ -99,8 +99,8 @@ class _ByHand:
         words = document["bwrap"]
         binds = {words[n + 2]: words[n + 1] for n, word in enumerate(words) if word == "--ro-bind"}
         for seen, source in binds.items():
-            if seen.startswith(f"{APP}/"):
-                (self._folder / seen.removeprefix(f"{APP}/")).symlink_to(source)
+            if seen == "/node_modules":
+                (self._folder / "node_modules").symlink_to(source)
         project = Project(self._folder, read_manifest(self._folder))
         kind = content_kinds.load(content["app_mode"])()
         made = kind.command(Launch(project, str(self._folder), document["argv"][0], START, "by hand"))
