@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 import httpx
 from tests.factories.installation import Installation, project, until
 
-SECRET = "ballast-tank-7f3a91"
+#: Another one in every process of a test run: an installation beside ours must not hold it.
+SECRET = f"ballast-tank-{secrets.token_hex(8)}"
 PASSWORD = "harbour-light-7"
 
 #: Tells who it thinks is asking, and keeps what strangers would like to have.

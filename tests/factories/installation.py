@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 import pytest
 
+from pilothouse.launcher.backends.local.packetfilter import PacketFilter
 from pilothouse.testing.postgres import PostgresServer
 
 BIN = Path(sys.executable).parent
@@ -178,6 +179,15 @@ class Installation:
         except AssertionError:
             return None
 
+    def left_running(self) -> list[int]:
+        """Processes that name this installation's folder in their command line."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError, ValueError):
+                if f"{self.root}/" in (entry / "cmdline").read_bytes().decode(errors="replace"):
+                    found.append(int(entry.name))
+        return found
+
     def kill(self, name: str) -> int:
         pid = self.process(name)
         os.kill(pid, signal.SIGKILL)
@@ -234,15 +244,22 @@ def database_url(request: pytest.FixtureRequest, name: str) -> str | None:
 
 
 def remove(installation: Installation) -> None:
-    """Stop it; its files go in the background, since libraries are many thousands of them."""
+    """Stop it, even one that failed half-way; its files go in the background, since libraries are many thousands of them."""
     installation.stop()
+    for pid in installation.left_running():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    if os.geteuid() == 0:
+        table = PacketFilter("", installation.home / "jobs", list).table
+        subprocess.run(["/usr/sbin/nft", "delete", "table", "inet", table], check=False, capture_output=True)
     subprocess.run(["sh", "-c", 'rm -rf "$0" >/dev/null 2>&1 &', str(installation.root)], check=True)
 
 
 def free_port() -> int:
-    """A port that is free together with the two after it."""
+    """A port that is free together with the two after it. Every pytest-xdist worker draws from ports of its own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
     for _ in range(100):
-        start = 20_000 + secrets.randbelow(10_000)
+        start = 20_000 + 1_200 * worker + secrets.randbelow(1_197)
         probes = [socket.socket() for _ in range(3)]
         try:
             for offset, probe in enumerate(probes):
