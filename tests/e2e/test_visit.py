@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.factories.chromium import chromium
-from tests.factories.installation import EXAMPLES, Installation, installed
+from tests.factories.installation import EXAMPLES, Installation, installed, project, until
 
 PASSWORD = "harbour-light-7"
 pytestmark = pytest.mark.xdist_group("browser")
@@ -67,6 +68,22 @@ def test_the_dashboard_shows_the_app_in_its_frame(ph: Installation, shiny: str, 
     tab.wait_for_url(f"{ph.url}/_/content/{shiny}")
     frame = tab.frame_locator("iframe")
     frame.locator("#blend").wait_for(timeout=15_000)
+
+
+def test_who_opens_a_sleeping_app_sees_how_far_its_start_is(ph: Installation, tab: Any, tmp_path: Path) -> None:
+    slow = "import time\nfrom fastapi import FastAPI\ntime.sleep(6)\napp = FastAPI()\n\n@app.get('/')\ndef home():\n    return 'Ahoy'\n"
+    files = {"app.py": slow, "requirements.txt": "fastapi\n"}
+    guid = ph.deploy("fastapi", project(tmp_path, files), "--entrypoint", "app:app", "--title", "Slow ship").guid
+    assert ph.api("PATCH", f"v1/content/{guid}", json={"access_type": "all"}).status_code == 200
+    for job in ph.api("GET", f"v1/content/{guid}/jobs").json():
+        ph.api("DELETE", f"v1/content/{guid}/jobs/{job['key']}")
+    until(lambda: all(j["end_time"] for j in ph.api("GET", f"v1/content/{guid}/jobs").json()), 60)
+    tab.goto(f"{ph.content_url}/content/{guid}/")
+    assert re.fullmatch(r"Starting\s*[1-9] s", tab.inner_text("[aria-current=step]"))
+    queued, _, ready = tab.locator(".phases li").all_inner_texts()
+    assert re.fullmatch(r"Waiting for its turn\s*[0-9] s", queued)
+    assert 6 <= int(re.fullmatch(r"Ready\s*last time after ([0-9]+) s", ready)[1]) < 60  # type: ignore[index]
+    tab.wait_for_selector("text=Ahoy", timeout=60_000)
 
 
 def test_a_stranger_is_told_whom_to_ask(ph: Installation, shiny: str, tab: Any) -> None:

@@ -262,7 +262,7 @@ def _visitors(house: House) -> Visitors:
 
 def _texts() -> PageTexts:
     return PageTexts(
-        starting=lambda title, language: states.starting(title, language=language),
+        starting=lambda title, phases, language: states.starting(title, phases, language=language),
         busy=lambda title, language: states.busy(title, language=language),
         failed=lambda title, reason, log_url, language: states.failed(
             title, reason=reason, log_url=log_url, language=language

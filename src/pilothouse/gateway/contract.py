@@ -7,6 +7,7 @@ in. All four methods are called for every request that reaches the door, so they
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -82,11 +83,27 @@ class StaticFile:
 
 
 @dataclass(frozen=True)
+class Start:
+    """How far a start is: it was asked for at ``queued_at`` and had its turn at ``began_at`` (``None`` = it waits for it).
+
+    ``usual`` is how long the last one that went well took from its turn on; ``None`` = there was none.
+    """
+
+    queued_at: datetime
+    began_at: datetime | None = None
+    usual: timedelta | None = None
+
+
+@dataclass(frozen=True)
 class Asleep:
-    """Nothing runs yet: wake it and ask again. ``starting`` = somebody already did. ``timeout_s`` bounds the waiting."""
+    """Nothing runs yet: wake it and ask again. ``starting`` = somebody already did. ``timeout_s`` bounds the waiting.
+
+    ``start`` is the start that people wait for, where there is one already.
+    """
 
     starting: bool
     timeout_s: float
+    start: Start | None = None
 
 
 @dataclass(frozen=True)

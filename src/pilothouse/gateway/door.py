@@ -23,7 +23,7 @@ from pilothouse.gateway import headers as h
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, RouteOwner, StaticFile, Target, Worker
 from pilothouse.gateway.files import file_answer
 from pilothouse.gateway.grants import Grants, Visit
-from pilothouse.gateway.pages import Pages, page_path
+from pilothouse.gateway.pages import Pages, page_path, phases
 from pilothouse.gateway.visitors import Visitors
 from pilothouse.gateway.waking import Waking, Wanted
 from pilothouse.stages import StageRef
@@ -249,8 +249,9 @@ class Door:
             edits = owner.may_edit(place, asking.principal)
             words = {"reason": target.reason, "log": target.log_url} if edits else {}
             return self._page("failed", asking, target.status, owner.title(place), **words)
-        kind = "busy" if isinstance(target, Busy) else "starting"
-        return self._page(kind, asking, 503, owner.title(place))
+        if isinstance(target, Busy):
+            return self._page("busy", asking, 503, owner.title(place))
+        return self._page("starting", asking, 503, owner.title(place), phases=phases(target.start))
 
     def _grant(self, asking: _Asking, place: Place, said: Mapping[str, str]) -> list[tuple[str, str]]:
         """Never for a named bundle: those are looked at by few and replaced often."""
@@ -259,7 +260,7 @@ class Door:
         grant = self._grants.issue(said, asking.visit, login=asking.principal.login, host=asking.host)
         return [(h.GRANT, grant)] if grant else []
 
-    def _page(self, kind: str, asking: _Asking, status: int, title: str, **words: str) -> Answer:
+    def _page(self, kind: str, asking: _Asking, status: int, title: str, **words: Any) -> Answer:
         if status < 500 and kind == "failed":
             return self._pages.failed(asking.headers, status, title, words.get("reason", ""), words.get("log", ""))
         return 200, [(h.TO, h.PAGE), (h.PAGE_PATH, page_path(kind, status, title, **words))], b""

@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pilothouse.base import clock
 from pilothouse.gateway import headers as h
+from pilothouse.gateway.contract import Start
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 REASON_LIMIT = 2000
@@ -23,9 +25,12 @@ RETRY_AFTER_S = {"starting": 2, "busy": 5}
 
 @dataclass(frozen=True)
 class PageTexts:
-    """How pages look, handed in by ``app.py``; each takes the words and the visitor's language and gives whole HTML."""
+    """How pages look, handed in by ``app.py``; each takes the words and the visitor's language and gives whole HTML.
 
-    starting: Callable[[str, str], bytes]
+    ``starting`` also takes what `phases` made of the start.
+    """
+
+    starting: Callable[[str, Mapping[str, float], str], bytes]
     busy: Callable[[str, str], bytes]
     failed: Callable[[str, str, str, str], bytes]
     not_found: Callable[[str], bytes]
@@ -67,7 +72,7 @@ class Pages:
             body = json.dumps({"code": 103, "error": sentence, "payload": None}).encode()
             return status, [("content-type", "application/json"), ("cache-control", "no-store")], body
         if words["kind"] == "starting":
-            return status, self._fields(), self._texts.starting(words["title"], language)
+            return status, self._fields(), self._texts.starting(words["title"], words["phases"], language)
         if words["kind"] == "busy":
             return status, self._fields(), self._texts.busy(words["title"], language)
         return status, self._fields(), self._texts.failed(words["title"], words["reason"], words["log"], language)
@@ -79,9 +84,29 @@ class Pages:
         return self._texts.language(headers.get("accept-language", ""))
 
 
-def page_path(kind: str, status: int, title: str, *, reason: str = "", log: str = "") -> str:
+def phases(start: Start | None) -> dict[str, float]:
+    """What is known of a start, in seconds until now: how long it waited for its turn (``queued``), then how long it has been
+    ``starting``, and what that ``usual``-ly takes. What is not known, or has not begun, is left out.
+    """
+    if start is None:
+        return {}
+    now = clock.now()
+    found = {"queued": ((start.began_at or now) - start.queued_at).total_seconds()}
+    if start.began_at is not None:
+        found["starting"] = (now - start.began_at).total_seconds()
+    if start.usual is not None:
+        found["usual"] = start.usual.total_seconds()
+    return {phase: max(0.0, round(seconds, 1)) for phase, seconds in found.items()}
+
+
+def page_path(
+    kind: str, status: int, title: str, *, reason: str = "", log: str = "", phases: Mapping[str, float] | None = None
+) -> str:
     """The control plane's path of such a page; only Envoy can ask for it."""
-    words = {"kind": kind, "status": status, "title": title[:200], "reason": reason[:REASON_LIMIT], "log": log}
+    words = {
+        "kind": kind, "status": status, "title": title[:200], "reason": reason[:REASON_LIMIT], "log": log,
+        "phases": phases or {},
+    }  # fmt: skip
     return f"{h.PAGE_PREFIX}/{base64.urlsafe_b64encode(json.dumps(words).encode()).decode()}"
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 
 from markupsafe import Markup
 
+from pilothouse.asgi.formats import duration
 from pilothouse.asgi.rendering import templates
 from pilothouse.asgi.request_ids import request_id
 from pilothouse.asgi.texts import ENGLISH
@@ -31,10 +33,16 @@ HEADERS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
-def starting(title: str, *, language: str = ENGLISH) -> bytes:
-    """A worker starts; the page looks again every two seconds."""
-    return _page("starting", language, title=title)
+
+def starting(title: str, phases: Mapping[str, float] = NOTHING, *, language: str = ENGLISH) -> bytes:
+    """A worker starts; the page looks again every two seconds. ``phases`` are seconds: ``queued``, then ``starting``, and what
+    that takes ``usual``-ly; what has not begun, or is not known, is left out.
+    """
+    spans = {phase: duration(timedelta(seconds=int(seconds))) for phase, seconds in phases.items()}
+    known = {phase: spans.get(phase, "") for phase in ("queued", "starting", "usual")}
+    return _page("starting", language, title=title, **known)
 
 
 def busy(title: str, *, language: str = ENGLISH) -> bytes:

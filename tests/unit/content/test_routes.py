@@ -18,7 +18,7 @@ from pilothouse.content.service import WorkerRules
 from pilothouse.content.service.routes import ContentRoutes
 from pilothouse.content.service.scaling import Activity, Chooser
 from pilothouse.db import Database, Watch
-from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, StaticFile, Target
+from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, Start, StaticFile, Target
 from pilothouse.gateway.contract import Worker as Address
 from pilothouse.identity.models import Group, User
 from pilothouse.launcher.models import Job
@@ -211,7 +211,8 @@ def test_an_app_is_asleep_then_starting_then_there_then_frozen_then_gone(site: S
     assert site.target() == Asleep(False, 60)
     site.change(lambda tx: tx.add(Job(id=1, key="job1", tag="run", state="running")))
     site.change(lambda tx: tx.add(Worker(id=1, content_id=1, bundle_id=1, job_id=1)))
-    assert site.target() == Asleep(True, 60)
+    starting = site.target()
+    assert isinstance(starting, Asleep) and starting.starting
     site.set(Worker, 1, state=WorkerState.READY.value, address="127.64.0.1:20000", ready_at=clock.now())
     there = site.target()
     assert isinstance(there, Address) and (there.address, there.job_key, there.inner) == (
@@ -227,6 +228,22 @@ def test_an_app_is_asleep_then_starting_then_there_then_frozen_then_gone(site: S
     site.routes.wake(site.place(), PEOPLE["named"])
     site.routes.wake(site.place("_bundle2/"), PEOPLE["editor"])
     assert site.roused == [(1, 1, NAMED), (1, 2, EDITOR)]
+
+
+def test_who_waits_is_told_since_when_and_how_long_it_took_last_time(site: Site, frozen_clock: FrozenClock) -> None:
+    queued_at = clock.now()
+    took = timedelta(seconds=4)
+    last = Job(id=1, key="job1", tag="run", queued_at=queued_at - timedelta(hours=1))
+    site.change(lambda tx: tx.add(last))
+    ended = Worker(content_id=1, bundle_id=2, job_id=1, state="ended", ready_at=last.queued_at + took)
+    site.change(lambda tx: tx.add(ended))
+    site.change(lambda tx: tx.add(Worker(id=2, content_id=1, bundle_id=1, created_at=queued_at)))
+    assert site.target() == Asleep(True, 60, Start(queued_at, None, took))
+    frozen_clock.advance(seconds=3)
+    turn = clock.now()
+    site.change(lambda tx: tx.add(Job(id=2, key="job2", tag="run", queued_at=turn)))
+    site.set(Worker, 2, job_id=2)
+    assert site.target() == Asleep(True, 60, Start(queued_at, turn, took))
 
 
 def test_a_failed_start_is_told_until_it_may_be_tried_again(site: Site, frozen_clock: FrozenClock) -> None:
@@ -337,8 +354,9 @@ def test_a_visitor_waits_for_the_next_worker_while_all_are_full_and_is_told_when
     assert isinstance(site.routes.target(site.place(), crowded), Address), "who is there already is served"
     site.set(Content, 1, max_processes=2)
     assert site.routes.target(site.place(), asked) == Busy()
-    site.change(lambda tx: tx.add(Worker(content_id=1, bundle_id=1, slot=2)))
-    assert site.routes.target(site.place(), asked) == Asleep(True, 60), "the last one is starting"
+    site.change(lambda tx: tx.add(Worker(content_id=1, bundle_id=1, slot=2, created_at=clock.now())))
+    last = site.routes.target(site.place(), asked)
+    assert isinstance(last, Asleep) and last.starting and last.start is not None, "the last one is starting"
 
 
 def test_a_frozen_worker_is_woken_though_another_starts(site: Site) -> None:

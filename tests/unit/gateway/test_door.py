@@ -8,23 +8,26 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from pilothouse.base import clock
 from pilothouse.base.access import ANONYMOUS, Principal, ResourceRef, Role
 from pilothouse.base.errors import NotAuthenticated
 from pilothouse.db import DatabaseDown
 from pilothouse.db.secrets import Keys
-from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, StaticFile, Target, Timeout, Worker
+from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, Start, StaticFile, Target, Timeout, Worker
 from pilothouse.gateway.door import Door, Origins
 from pilothouse.gateway.grants import Grants
 from pilothouse.gateway.pages import Pages, PageTexts
 from pilothouse.gateway.recent import RecentGrants
 from pilothouse.gateway.visitors import Visitors
 from pilothouse.stages import StageRef
+from pilothouse.testing.clock import FrozenClock
 
 MOUNT = "/content/x/"
 ALICE = Principal(3, Role.VIEWER, "älice", group_names=("g1", "g2"), login="l1")
@@ -110,7 +113,7 @@ class Answered:
 class Stand:
     def __init__(self) -> None:
         self.owner, self.resolver = Owner(), Resolver()
-        say = lambda *words: " ".join(words).encode()  # noqa: E731
+        say = lambda *words: " ".join(map(str, words)).encode()  # noqa: E731
         self.pages = Pages(PageTexts(say, say, say, say, say, {"content-type": "text/html"}, lambda accepted: "en"))
         self.usage = {1: "named", 2: "named"}
         self.recent, self.keys = RecentGrants(), Keys({"k1": b"1" * 32}, "k1")
@@ -320,6 +323,22 @@ def test_a_browser_sees_a_page_after_two_seconds(stand: Stand) -> None:
     assert 1.9 < time.monotonic() - began < 4
     shown = stand.page(answer.page(), BROWSER)
     assert (shown.status, shown.headers["retry-after"], b"The app" in shown.body) == (503, "2", True)
+
+
+def test_the_page_tells_what_is_known_of_the_start(stand: Stand, frozen_clock: FrozenClock) -> None:
+    def shown(start: Start | None) -> dict[str, float]:
+        stand.owner.targets = [Asleep(True, 30, start)]
+        body = stand.page(stand.ask(headers=BROWSER, method="HEAD").page(), BROWSER).body.decode()
+        return dict(json.loads(re.search(r"{.*}", body)[0].replace("'", '"')))  # type: ignore[index]
+
+    asked_at = clock.now()
+    frozen_clock.advance(seconds=3)
+    turn = clock.now()
+    frozen_clock.advance(seconds=1.5)
+    assert shown(None) == {}
+    assert shown(Start(asked_at)) == {"queued": 4.5}
+    assert shown(Start(asked_at, turn, timedelta(seconds=2.25))) == {"queued": 3, "starting": 1.5, "usual": 2.2}
+    assert shown(Start(clock.now() + timedelta(minutes=1))) == {"queued": 0}, "another replica's clock is ahead"
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,19 @@ def test_the_progress_page_looks_again_by_itself() -> None:
     assert '<meta http-equiv="refresh" content="2">' in PAGES["starting"].decode()
 
 
+def said(page: bytes) -> list[str]:
+    """What its lines of phases say, the present one with an arrow before it."""
+    lines = re.findall(r"<li([^>]*)>(.*?)</li>", page.decode())
+    return [("→ " if "aria-current" in marks else "") + re.sub(r"<[^>]+>", " ", text).strip() for marks, text in lines]
+
+
+def test_a_start_shows_its_phases_and_how_long_each_takes() -> None:
+    assert said(states.starting("x", {"queued": 7.9})) == ["→ Waiting for its turn 7 s", "Starting", "Ready"]
+    going_on = states.starting("x", {"queued": 0.0, "starting": 65.2, "usual": 4.4})
+    assert said(going_on) == ["Waiting for its turn 0 s", "→ Starting 1 min 5 s", "Ready last time after 4 s"]
+    assert said(PAGES["starting"]) == [], "nothing is made up"
+
+
 def test_viewers_read_plain_words_and_owners_the_reason_and_where_the_log_is() -> None:
     assert "log" not in re.sub(r"<style>.*</style>", "", PAGES["failed"].decode(), flags=re.DOTALL).replace(
         "in its log", ""
@@ -52,4 +65,6 @@ def test_a_refusal_says_whom_to_ask() -> None:
 
 def test_they_speak_german_as_well() -> None:
     assert "Das startet gerade" in states.starting("x", language="de").decode()
+    phases = said(states.starting("x", {"queued": 1, "starting": 2, "usual": 4}, language="de"))
+    assert phases == ["In der Warteschlange 1 s", "→ Startet 2 s", "Bereit beim letzten Mal nach 4 s"]
     assert "sobald ein Platz frei ist" in states.busy("x", language="de").decode()

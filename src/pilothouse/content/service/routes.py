@@ -25,7 +25,7 @@ from pilothouse.content.service.terms import Terms
 from pilothouse.content.service.vanity import VanityPaths
 from pilothouse.content.service.workers import LIVE, failure
 from pilothouse.db import Database, Memory, Tx, Watch
-from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, StaticFile, Target, Timeout, Worker
+from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, Start, StaticFile, Target, Timeout, Worker
 from pilothouse.identity.models import User
 from pilothouse.launcher.models import Job
 from pilothouse.storage.unpack import content_root
@@ -84,6 +84,7 @@ class _Standing:
     ready: tuple[Ready, ...] = ()
     live: int = 0
     is_starting: bool = False
+    start: Start | None = None
     reason: str = ""
     until: datetime = LONG_AGO
 
@@ -194,7 +195,7 @@ class ContentRoutes:
         if chosen is None:
             may_grow = bundle.id == known.bundle_id and standing.live < terms.max_processes
             is_growing = may_grow or standing.live > len(standing.ready)
-            return Asleep(True, terms.init_timeout) if is_growing else Busy()
+            return Asleep(True, terms.init_timeout, standing.start) if is_growing else Busy()
         if asked.is_websocket:
             self._chooser.let_in(chosen.job_key, asked)
         inner = "/" if bundle.strips_prefix else place.mount
@@ -204,7 +205,7 @@ class ContentRoutes:
         standing = self._workers.get(bundle_id)
         if standing.live == 0 and clock.now() < standing.until:
             return Broken(502, standing.reason, log_url)
-        return Asleep(standing.is_starting, known.terms.init_timeout)
+        return Asleep(standing.is_starting, known.terms.init_timeout, standing.start)
 
     def wake(self, place: Place, principal: Principal) -> None:
         known = self._contents.get(place.subject.id)
@@ -296,15 +297,26 @@ _CLASSES = ((60, Timeout.MINUTE), (300, Timeout.FIVE_MINUTES), (3600, Timeout.HO
 
 
 def _standing(tx: Tx, bundle_id: int) -> _Standing:
-    live = select(WorkerRow, Job.key).outerjoin(Job, Job.id == WorkerRow.job_id).order_by(WorkerRow.slot)
+    live = select(WorkerRow, Job.key, Job.queued_at).outerjoin(Job, Job.id == WorkerRow.job_id).order_by(WorkerRow.slot)
     rows = tx.execute(live.where(WorkerRow.bundle_id == bundle_id, WorkerRow.state.in_(LIVE))).all()
-    ready = [(w.address, key) for w, key in rows if w.state == WorkerState.READY]
+    ready = [(w.address, key) for w, key, _ in rows if w.state == WorkerState.READY]
+    starting = next(((w, began_at) for w, _, began_at in rows if w.state == WorkerState.STARTING), None)
+    is_frozen = any(w.state == WorkerState.FROZEN for w, _, _ in rows)
     failed = failure(tx, bundle_id) if not rows else None
     found = _Standing(
         bundle_id,
         tuple(Ready(address, key) for address, key in ready if address and key),
         live=len(rows),
-        is_starting=any(w.state == WorkerState.STARTING for w, _ in rows)
-        and not any(w.state == WorkerState.FROZEN for w, _ in rows),
+        is_starting=starting is not None and not is_frozen,
+        start=_start(tx, *starting) if starting and not is_frozen else None,
     )
     return replace(found, reason=failed[0].reason, until=failed[1]) if failed else found
+
+
+def _start(tx: Tx, worker: WorkerRow, began_at: datetime | None) -> Start:
+    """The job's row is made when the start has its turn."""
+    last = select(WorkerRow.ready_at, Job.queued_at).join(Job, Job.id == WorkerRow.job_id)
+    went_well = (WorkerRow.content_id == worker.content_id, WorkerRow.ready_at.is_not(None))
+    usual = tx.execute(last.where(*went_well).order_by(WorkerRow.id.desc()).limit(1)).first()
+    ready_at, turn_at = usual or (None, None)
+    return Start(worker.created_at, began_at, ready_at - turn_at if ready_at and turn_at else None)
