@@ -366,6 +366,14 @@ def test_the_content_port_answers_the_health_check_and_asks_the_door_for_all_els
     assert [heard.path for heard in stand.reached] == ["/__ping__"]
 
 
+def test_the_icon_that_browsers_ask_every_origin_for_is_there_and_asks_nobody(stand: Stand) -> None:
+    for port in (stand.dashboard, stand.content):
+        icon = ask(port, "/favicon.ico")
+        assert (icon.status, icon.headers["content-type"]) == (200, ["image/svg+xml"])
+        assert icon.body.startswith(b"<svg") and icon.headers["cache-control"] == ["public, max-age=86400"]
+    assert stand.asked == stand.reached == []
+
+
 def test_an_unknown_host_is_421_and_reaches_nobody(stand: Stand) -> None:
     for host in ("evil.example", "localhost.evil.example", "", "a,b"):
         assert ask(stand.dashboard, "/__api__/x", {"Host": host}).status in (400, 421)

@@ -26,7 +26,6 @@ OWN_SEGMENTS = (
     "static",
     ".well-known",
     "_",
-    "favicon.ico",
     "robots.txt",
     "healthz",
     "readyz",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from pilothouse.asgi.static_files import assets
 from pilothouse.gateway import grants, headers
 from pilothouse.gateway.envoy.accesslog import REQUEST_ID
 from pilothouse.gateway.envoy.blocks import (
@@ -58,6 +59,7 @@ def routes(plan: EnvoyPlan, site: Site) -> list[Json]:
         _files(plan, site),
         *_to_control_plane(plan, site, {"prefix": "/", "dynamic_metadata": [said(headers.TO, exact=headers.PAGE)]}),
         _hidden(),
+        _icon(),
         *(
             {**route, **_no_door()}
             for route in _to_control_plane(plan, site, {"safe_regex": {"regex": own_paths(plan, site)}})
@@ -168,6 +170,21 @@ def _hidden() -> Json:
     names = "|".join((headers.DOOR_PREFIX, headers.PAGE_PREFIX))
     match = {"safe_regex": {"regex": f"(?:{names}).*"}}
     return {"match": match, "direct_response": _text(404, "There is nothing at this address."), **_no_door()}
+
+
+def _icon() -> Json:
+    """Browsers ask every origin for it, whatever its pages say. Nobody is woken for that, and none of our programs asked."""
+    told = {
+        "content-type": "image/svg+xml",
+        "cache-control": "public, max-age=86400",
+        "x-content-type-options": "nosniff",
+    }
+    return {
+        "match": {"path": "/favicon.ico"},
+        "direct_response": {"status": 200, "body": {"inline_string": assets()["mark.svg"].content.decode()}},
+        "response_headers_to_add": [put(name, value) for name, value in told.items()],
+        **_no_door(),
+    }
 
 
 def _sandbox(site: Site) -> list[Json]:
