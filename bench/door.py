@@ -32,6 +32,7 @@ from pilothouse.content.service.scaling import Activity, Chooser
 from pilothouse.db import Database, Watch
 from pilothouse.db.schema import migrate
 from pilothouse.db.secrets import load_keys
+from pilothouse.gateway.calls import Calls
 from pilothouse.gateway.door import Door, Origins
 from pilothouse.gateway.grants import Grants
 from pilothouse.gateway.pages import Pages, PageTexts
@@ -210,6 +211,7 @@ def serve(folder: Path) -> None:
         files={}, pages=Pages(PageTexts(say, say, say, say, say, {}, lambda accepted: "en")),
         visitors=Visitors(lambda stage_id: NAMED, b"k"),
         grants=Grants(load_keys(folder / "grants.json"), issuer="bench", cookie="ph_grant_bench", recent=RecentGrants()),
+        calls=Calls(),
     )  # fmt: skip
     uvicorn.run(
         door, uds=str(folder / "door.sock"), http="httptools", loop="uvloop", ws="none", lifespan="off",

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -113,6 +114,41 @@ def test_workers_are_added_under_load_to_the_most_and_go_to_the_fewest(ph: Insta
     until(lambda: len(jobs(ph, settled)) == 1, 60)
     time.sleep(8)
     assert len(jobs(ph, settled)) == 1 and not frozen(ph, settled), "the fewest stay awake"
+
+
+@contextlib.contextmanager
+def called(ph: Installation, guid: str, path: str, *, programs: int, pause_s: float = 0) -> Iterator[Counter[str]]:
+    """So many programs call it one time after the other; how often each worker has answered."""
+    over, served = threading.Event(), Counter[str]()
+
+    def call() -> None:
+        while not over.wait(pause_s):
+            served[ph.get(f"/content/{guid}/{path}").json()["boot"]] += 1
+
+    with ThreadPoolExecutor(programs) as pool:
+        calls = [pool.submit(call) for _ in range(programs)]
+        try:
+            yield served
+        finally:
+            over.set()
+    assert [one.exception() for one in calls] == [None] * programs
+
+
+def test_an_api_that_programs_call_at_once_gets_a_second_worker_and_loses_it_again(
+    ph: Installation, settled: str
+) -> None:
+    change(ph, settled, max_conns_per_process=4, load_factor=0.5, max_processes=2, idle_timeout=1)
+    until(lambda: ph.get(f"/content/{settled}/").status_code == 200)
+    with called(ph, settled, "slow?seconds=0.5", programs=6) as served:
+        until(lambda: len(jobs(ph, settled)) == 2, 60)
+        served.clear()
+        until(lambda: len(served) == 2 and min(served.values()) > 20, 60)
+        assert max(served.values()) < 2 * min(served.values()), f"not shared: {served}"
+    with called(ph, settled, "", programs=1, pause_s=0.3) as served:
+        until(lambda: len(jobs(ph, settled)) == 1, 60)
+        served.clear()
+        until(lambda: sum(served.values()) > 10, 30)
+        assert len(served) == 1 and len(jobs(ph, settled)) == 1
 
 
 def test_the_fewest_are_kept_when_they_are_killed(ph: Installation, settled: str) -> None:

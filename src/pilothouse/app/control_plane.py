@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -36,6 +37,7 @@ from pilothouse.db import DatabaseDown, Listener
 from pilothouse.db.changes import CHANNEL
 from pilothouse.db.schema import check
 from pilothouse.db.secrets import load_key, load_keys
+from pilothouse.gateway.calls import Calls
 from pilothouse.gateway.door import Door
 from pilothouse.gateway.grants import Grants, cookie_name
 from pilothouse.gateway.headers import PAGE_PREFIX, REQUEST_ID
@@ -87,12 +89,13 @@ class ControlPlane:
         self.visitors = _visitors(house)
         self.metrics = Metrics()
         self.metrics.database(house.database)
+        self.calls = Calls(partial(running_since, run))
         self.usage = UsageReader(
             house.database,
             house.access_log,
             self.visitors,
             since=partial(running_since, run),
-            heard=self.metrics.heard,
+            heard=self._heard,
         )
         self.recent = RecentGrants()
         self.reconciler = Reconciler(house.engines, self._activity)
@@ -165,12 +168,18 @@ class ControlPlane:
             except Exception as error:
                 log.error("background work failed", exc_info=error)
 
+    def _heard(self, line: dict[str, Any]) -> None:
+        self.metrics.heard(line)
+        self.calls.heard(line)
+
     def _activity(self, job_key: str) -> Activity:
         busy, recent = self.usage.busy(job_key), self.recent
         return Activity(
             open_sockets=len(busy.sockets),
             opened_lately=self.usage.opened_since(job_key, clock.now() - timedelta(seconds=UNSEEN_S)),
             grants=recent.count(job_key),
+            calls=self.calls.at_once(job_key),
+            open_calls=self.calls.open(job_key),
             granted_until=recent.used_until(job_key),
             last_response=busy.last,
         )
@@ -241,6 +250,7 @@ class ControlPlane:
                 cookie=cookie_name(house.installation, https=house.is_https),
                 recent=self.recent,
             ),
+            calls=self.calls,
         )
 
 

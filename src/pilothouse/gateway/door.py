@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 from pilothouse.base.access import Principal
 from pilothouse.base.errors import NotAuthenticated, Unavailable
 from pilothouse.gateway import headers as h
+from pilothouse.gateway.calls import Calls
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, RouteOwner, StaticFile, Target, Worker
 from pilothouse.gateway.files import file_answer
 from pilothouse.gateway.grants import Grants, Visit
@@ -114,10 +115,11 @@ class Door:
         pages: Pages,
         visitors: Visitors,
         grants: Grants,
+        calls: Calls,
     ) -> None:
         self._secret, self._resolver, self._stages = secret, resolver, stages
         self._owners, self._origins, self._files, self._pages = owners, origins, files, pages
-        self._visitors, self._grants, self._waking = visitors, grants, Waking()
+        self._visitors, self._grants, self._calls, self._waking = visitors, grants, calls, Waking()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -244,7 +246,10 @@ class Door:
             return 200, [*file[1], *self._noted(asking, place, target.bundle_id)], b""
         if isinstance(target, Worker):
             said = [*self._to_worker(asking, place, target), *self._noted(asking, place, target.bundle_id)]
-            return 200, [*said, *self._grant(asking, place, dict(said))], b""
+            grant = self._grant(asking, place, dict(said))
+            if not grant and not asking.asked.is_websocket:
+                self._calls.let_in(asking.headers.get(h.REQUEST_ID, ""), target.job_key)
+            return 200, [*said, *grant], b""
         if isinstance(target, Broken):
             edits = owner.may_edit(place, asking.principal)
             words = {"reason": target.reason, "log": target.log_url} if edits else {}

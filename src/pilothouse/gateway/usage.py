@@ -21,7 +21,7 @@ from sqlalchemy import delete, func, select
 
 from pilothouse.base import clock
 from pilothouse.db import Database, DatabaseDown, Tx
-from pilothouse.gateway.envoy.accesslog import ENDED, OPENED, merged
+from pilothouse.gateway.envoy.accesslog import ENDED, OPENED, merged, moment_of
 from pilothouse.gateway.models import LogOffset, UsageEvent
 from pilothouse.gateway.visitors import NUMBER, Visitors
 
@@ -183,7 +183,7 @@ class UsageReader:
         job = line.get("jid")
         if not job:
             return
-        began = (_moment(line) or clock.now()).timestamp()
+        began = (moment_of(line) or clock.now()).timestamp()
         with self._lock:
             busy = self._busy.setdefault(str(job), Busy())
             until = began + (line.get("ms") or 0) / 1000  # of a handshake: it may have waited for a worker
@@ -210,7 +210,7 @@ class UsageReader:
 
     def _begun(self, stream: str, line: dict[str, Any]) -> UsageEvent:
         """A row that says who it was, as far as it may."""
-        visitor = self._visitors.kept(_number(line, "stage"), _text(line, "sub"), _moment(line) or clock.now())
+        visitor = self._visitors.kept(_number(line, "stage"), _text(line, "sub"), moment_of(line) or clock.now())
         path, agent = _text(line, "path"), _text(line, "agent")
         if not visitor.is_described:
             path, agent = path.partition("?")[0], ""  # a query may hold anything
@@ -255,7 +255,7 @@ def sweep(database: Database, *, older_than: timedelta) -> int:
 
 def _fill(row: UsageEvent, line: dict[str, Any]) -> None:
     """What a line tells; of a socket's two lines the second one completes the first."""
-    started = _moment(line)
+    started = moment_of(line)
     assert started is not None
     kind, _, number = str(line["cid"]).partition(":")
     is_socket = line.get("kind") == OPENED or line.get("status") == SWITCHED
@@ -276,7 +276,7 @@ def _is_whole(line: dict[str, Any]) -> bool:
     kind, _, number = str(line["cid"]).partition(":")
     milliseconds = line.get("ms") or 0
     return (
-        _moment(line) is not None
+        moment_of(line) is not None
         and 0 < len(_text(line, "id")) <= STREAM_LIMIT
         and len(kind) <= KIND_LIMIT
         and NUMBER.fullmatch(number) is not None
@@ -289,14 +289,6 @@ def _is_whole(line: dict[str, Any]) -> bool:
 def _end(row: UsageEvent, at: datetime) -> None:
     row.ended_at = max(at, row.started_at)
     row.duration_ms = int((row.ended_at - row.started_at).total_seconds() * 1000)
-
-
-def _moment(line: dict[str, Any]) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(str(line["t"]))
-    except (KeyError, ValueError):
-        return None
-    return moment if moment.tzinfo is not None else None
 
 
 def _number(line: dict[str, Any], name: str) -> int | None:

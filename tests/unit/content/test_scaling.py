@@ -187,6 +187,32 @@ def test_a_visitor_stays_with_the_worker_they_had(floor: Floor, chooser: Chooser
     assert chooser.choose((ONE, TWO), terms(floor), hint="gone", is_new=False) is TWO
 
 
+def test_calls_are_shared_among_as_many_workers_as_their_number_asks_for(
+    floor: Floor, chooser: Chooser, used: dict[str, Activity]
+) -> None:
+    def chosen() -> Ready | None:
+        return chooser.choose((ONE, TWO), terms(floor), hint="", is_new=False)
+
+    used |= {"one": Activity(calls=3.5, open_calls=9), "two": Activity(calls=1.4, open_calls=2)}
+    assert chosen() is ONE, "one is enough for five; the other comes to rest"
+    used |= {"one": Activity(calls=3.8, open_calls=9), "two": Activity(calls=1.4, open_calls=2)}
+    assert chosen() is TWO
+    used |= {"one": Activity(calls=6, open_calls=1), "two": Activity(open_sockets=2)}
+    assert chosen() is ONE, "visitors count as well"
+
+
+def test_calls_are_load_like_visits_and_sockets(floor: Floor) -> None:
+    floor.wake()
+    floor.start_all()
+    key = floor.key
+    floor.activity[key] = Activity(open_sockets=2, grants=2, calls=0.9)
+    floor.look()
+    assert floor.states == [READY]
+    floor.activity[key] = Activity(open_sockets=2, grants=2, calls=1.1)
+    floor.look()
+    assert floor.states == [READY, STARTING]
+
+
 def test_a_burst_of_handshakes_is_spread_before_the_log_tells_of_them(floor: Floor, chooser: Chooser) -> None:
     chosen = []
     for _ in range(20):

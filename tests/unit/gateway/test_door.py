@@ -20,6 +20,7 @@ from pilothouse.base.access import ANONYMOUS, Principal, ResourceRef, Role
 from pilothouse.base.errors import NotAuthenticated
 from pilothouse.db import DatabaseDown
 from pilothouse.db.secrets import Keys
+from pilothouse.gateway.calls import Calls
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, Start, StaticFile, Target, Timeout, Worker
 from pilothouse.gateway.door import Door, Origins
 from pilothouse.gateway.grants import Grants
@@ -118,13 +119,14 @@ class Stand:
         self.usage = {1: "named", 2: "named"}
         self.recent, self.keys = RecentGrants(), Keys({"k1": b"1" * 32}, "k1")
         self.grants = Grants(lambda: self.keys, issuer="tested", cookie="ph_grant_x", recent=self.recent)
+        self.calls = Calls()
         self.origins = Origins(dashboard=lambda host: "http://d", content=lambda host: "http://c")
 
     def ask(self, path: str = MOUNT, headers: Mapping[str, str] | None = None, **changes: Any) -> Answered:
         door = Door(
             secret="s3", resolver=self.resolver, stages=OneStage(), owners=[self.owner], origins=self.origins,
             files={"apps": Path("/home/apps")}, pages=self.pages,
-            visitors=Visitors(self.usage.__getitem__, b"key"), grants=self.grants,
+            visitors=Visitors(self.usage.__getitem__, b"key"), grants=self.grants, calls=self.calls,
         )  # fmt: skip
         given = {"host": "h:1", "x-ph-door": "s3", "x-ph-listener": "content", **(headers or {})}
         return asyncio.run(call(door, "/__authz" + path, given, **changes))
@@ -307,6 +309,19 @@ def test_a_missing_slash_is_added_and_writing_stays_writing(stand: Stand) -> Non
 def test_timeouts_of_content_choose_the_route(stand: Stand) -> None:
     stand.owner.targets = [replace(WORKER, timeout=Timeout.NONE)]
     assert stand.ask().headers["x-ph-to"] == "app0"
+
+
+def test_a_call_of_a_program_is_counted_and_what_a_grant_or_a_socket_stands_for_is_not(stand: Stand) -> None:
+    def asks(number: str, **headers: str) -> int:
+        stand.ask(headers={"x-ph-id": number} | {name.replace("_", "-"): value for name, value in headers.items()})
+        return stand.calls.open("job1")
+
+    assert asks("1", **{"accept": "text/html", "sec-fetch-mode": "cors"}) == 0, "it got a grant"
+    stand.resolver.principal = ROBOT
+    assert asks("2") == 1 and asks("3") == 2
+    assert asks("4", sec_websocket_version="13") == 2
+    stand.owner.targets = [Broken(502, "It ended.")]
+    assert asks("5") == 2
 
 
 def test_a_program_waits_until_the_worker_is_up(stand: Stand) -> None:

@@ -18,22 +18,25 @@ UNSEEN_S = 3.0
 @dataclass(frozen=True)
 class Activity:
     """How a job is used: open sockets now, and how many of them opened in the last `UNSEEN_S` seconds; visits with a grant
-    that may still count, and until when such a grant may bring requests past the door; the moment of the last response.
+    that may still count, and until when such a grant may bring requests past the door; calls that it served at once, on
+    average over the last seconds, and those not known to have ended; the moment of the last response.
     Moments are in seconds since 1970; 0 = never.
     """
 
     open_sockets: int = 0
     opened_lately: int = 0
     grants: int = 0
+    calls: float = 0.0
+    open_calls: int = 0
     granted_until: float = 0.0
     last_response: float = 0.0
 
     @property
-    def load(self) -> int:
-        return self.open_sockets + self.grants
+    def load(self) -> float:
+        return self.open_sockets + self.grants + self.calls
 
 
-def wanted(terms: Terms, load: int) -> int:
+def wanted(terms: Terms, load: float) -> int:
     """How many workers such a load of all of them together asks for: as many as it takes for none to have more than its share."""
     share = terms.connections * terms.load_factor
     needed = 0 if load == 0 else math.ceil(load / share) if share else terms.max_processes
@@ -64,7 +67,8 @@ class Chooser:
         """The worker that the visitor had (``hint``) if it takes requests, else the one with the least load.
 
         ``is_new``: a page load or a WebSocket handshake, which may go on using the worker for long. It gets none
-        (``None``) while each has all the connections it may have.
+        (``None``) while each has all the connections it may have. Calls go only to as many workers as the load asks for, so
+        that the others come to rest, and to the one of them with the fewest that are open.
         """
         had = next((one for one in ready if one.job_key == hint), None) if hint else None
         if had is not None:
@@ -72,6 +76,9 @@ class Chooser:
         if len(ready) == 1 and not is_new:
             return ready[0]
         uses = {one.job_key: self._activity(one.job_key) for one in ready}
+        if not is_new and not hint:
+            enough = wanted(terms, sum(use.load for use in uses.values()))
+            return min(ready[: max(1, enough)], key=lambda one: _taken(uses[one.job_key]))
         late = {key: max(0, self._lately(key) - use.opened_lately) for key, use in uses.items()}
         free = [one for one in ready if uses[one.job_key].open_sockets + late[one.job_key] < terms.connections]
         if is_new and not free:
@@ -98,3 +105,7 @@ class Chooser:
             self._late[known[1]] -= 1
             if not self._late[known[1]]:
                 del self._late[known[1]]
+
+
+def _taken(use: Activity) -> int:
+    return use.open_sockets + use.grants + use.open_calls

@@ -7,6 +7,8 @@ the door said nothing: then ``granted`` is its path and ``use`` what the door ha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,15 @@ def merged(line: dict[str, Any]) -> dict[str, Any]:
         return line  # with ``use`` or without: a grant that was not taken says nothing
     words = (None if word == grants.NONE else word for word in str(line.get("use")).split(" "))
     return {**line, "path": path, **dict(zip(("sub", "jid", "cid", "stage", "bundle"), words, strict=False))}
+
+
+def moment_of(line: Mapping[str, Any]) -> datetime | None:
+    """When the request of a line began; nothing where the line does not say."""
+    try:
+        moment = datetime.fromisoformat(str(line["t"]))
+    except (KeyError, ValueError):
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 def access_log(path: Path) -> list[dict[str, Any]]:
