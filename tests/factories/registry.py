@@ -88,6 +88,8 @@ def npm_registry() -> Iterator[Registry]:
                 body = json.dumps(said).encode() if said else None
             self.send_response(404 if body is None else 200)
             self.send_header("content-length", str(len(body or b"")))
+            if is_file:  # as npm's own registry says
+                self.send_header("cache-control", "public, immutable, max-age=31557600")
             self.end_headers()
             self.wfile.write(body or b"")
 

@@ -160,6 +160,11 @@ class Sandbox(Protocol):
 class Restorer(Protocol):
     """From wishes to packages in two steps; the first needs the index, the second only what the first named."""
 
+    @property
+    def libraries(self) -> Path:
+        """The folder of its libraries. Restorers with the same folder share it, and one of them tidies for all."""
+        ...
+
     def resolve(self, wanted: Wanted, runtime: Runtime, log: Log, sandbox: Sandbox | None = None) -> Lock:
         """The exact artifacts. What has no wheel is built in ``sandbox``, else `BuildRefused` is raised.
 
@@ -184,7 +189,7 @@ class Restorer(Protocol):
         ...
 
     def tidy(self, needed: Collection[str]) -> list[str]:
-        """Remove libraries that nobody needs, and what else takes more room than it may; returns the keys of the libraries.
+        """Remove libraries that nobody needs, and downloads that take more room than they may; returns the keys of the libraries.
 
         ``needed`` names those that must stay. Others stay for a while after they were last needed or restored. Builds that run
         meanwhile, in whatever process, are not disturbed and not waited for. What was removed can be restored again.

@@ -256,7 +256,7 @@ class Runtimes(Section):
     libraries_kept: Duration = timedelta(days=7)
     """A library that no bundle needs is removed this long after it was last needed or restored, never within an hour."""
     cache_limit: int = Field(20 * 1024 * MB, ge=0)
-    """Downloads and the installer's cache may take this many bytes; what was not used for longest goes first. What libraries share is not counted."""
+    """Downloads and installers' caches may take this many bytes; what was not used for longest goes first. What libraries share is not counted."""
 
 
 class Gateway(Section):

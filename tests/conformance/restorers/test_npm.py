@@ -179,6 +179,33 @@ def test_the_registry_is_asked_with_its_credentials(
     assert registry.asked and {said for _, said in registry.asked} == {header}
 
 
+def test_what_was_taken_out_of_the_cache_is_fetched_again_and_nothing_else(
+    tmp_path: Path, runtime: Runtime, registry: Registry
+) -> None:
+    options = NpmOptions(tmp_path / "libraries", tmp_path / "cache", registry.address)
+    text = registry.lock("demo@1.0.0", "other@2.0.0", "@team/tool@3.0.0")
+    content = tmp_path / "cache" / "npm" / "_cacache" / "content-v2"
+
+    def fetched(build: int) -> int:
+        registry.asked.clear()
+        path = restored(NpmRestorer(options), replace(runtime, build=str(build)), text)
+        assert {p.name for p in (path / "node_modules").iterdir() if p.name[0] != "."} == {"demo", "other", "@team"}
+        return len({path for path, _ in registry.asked if path.endswith(".tgz")})
+
+    assert (fetched(1), fetched(2)) == (3, 0)
+    again = []
+    for build in range(3, 9):
+        shards = list(content.glob("*/*"))
+        size = sum(path.stat().st_size for path in (tmp_path / "cache").rglob("*") if path.is_file())
+        NpmRestorer(replace(options, cache_limit_bytes=size - 1)).tidy(set())
+        gone = [path for path in shards if not path.exists()]
+        assert len(gone) == 1
+        again.append(fetched(build))
+    assert set(again) == {0, 1}, "some held what the registry says of a package, others a package"
+    NpmRestorer(replace(options, cache_limit_bytes=0)).tidy(set())
+    assert fetched(9) == 3
+
+
 def test_a_lock_of_another_project_with_the_same_packages_is_kept_apart_by_its_layout(
     restorer: NpmRestorer, runtime: Runtime, registry: Registry
 ) -> None:

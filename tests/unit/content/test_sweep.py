@@ -130,6 +130,21 @@ def test_libraries_stay_as_long_as_a_bundle_names_them_or_something_mounts_them(
     assert dict(zip(whys, there, strict=True)) == dict(zip(whys, (True, True, True, True, False), strict=True))
 
 
+def test_languages_that_share_a_folder_are_tidied_once(engines: Any, content_id: int) -> None:
+    class Counting(MemoryRestorer):
+        rounds = 0
+
+        def tidy(self, needed: Any) -> list[str]:
+            Counting.rounds += 1
+            return super().tidy(needed)
+
+    engines.languages.clear()
+    engines.languages |= {name: Language(Counting(Path("/one"))) for name in ("python", "nodejs")}
+    engines.languages["other"] = Language(Counting(Path("/two")))
+    sweep(engines, bundles_kept=1, jobs_kept=timedelta(days=1))
+    assert Counting.rounds == 2
+
+
 def test_libraries_of_deleted_content_go(engines: Any, content_id: int, frozen_clock: Any) -> None:
     key = with_library(engines, add(engines, content_id, b"x"), "a==1")
     with engines.database.write() as tx:

@@ -243,6 +243,25 @@ def test_other_folders_of_uv_go_as_a_whole(cache: Path) -> None:
     assert names(cache / "uv") == {".lock"}
 
 
+def test_what_npm_downloaded_counts_as_well_and_goes_bit_by_bit(cache: Path) -> None:
+    def content(shard: str, *, days: float) -> Path:
+        folder = cache / "npm" / "_cacache" / "content-v2" / "sha512" / shard
+        (folder / "cd").mkdir(parents=True)
+        (folder / "cd" / "ef").write_bytes(b"x" * 1000)
+        for path in (folder / "cd", folder):
+            age(path, days=days)
+        return folder
+
+    old, new = content("0a", days=9), content("0b", days=1)
+    index = cache / "npm" / "_cacache" / "index-v5"
+    (index / "aa").mkdir(parents=True)
+    unpacked = archive(cache, "middle", days=5)
+    tidy.shrink(cache, limit_bytes=2500)
+    assert [path.exists() for path in (old, unpacked, new, index)] == [False, True, True, True]
+    tidy.shrink(cache, limit_bytes=0)
+    assert [path.exists() for path in (unpacked, new)] == [False, False]
+
+
 def test_nothing_is_taken_out_while_a_build_uses_the_cache(cache: Path) -> None:
     found = wheel(cache, A)
     with held_elsewhere(cache / "in-use.lock", "shared"):

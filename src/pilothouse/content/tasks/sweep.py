@@ -28,8 +28,9 @@ def sweep(engines: ContentEngines, *, bundles_kept: int, jobs_kept: timedelta) -
     for digest in _needless_blobs(engines):
         engines.blobs.delete(digest)
     needed = _needed_libraries(engines)
-    for language in engines.languages.values():
-        language.restorer.tidy(needed)
+    places = {language.restorer.libraries: language.restorer for language in engines.languages.values()}
+    for restorer in places.values():
+        restorer.tidy(needed)
     forget = getattr(engines.launcher, "forget", None)  # an ability beyond the contract
     if forget is None:
         return

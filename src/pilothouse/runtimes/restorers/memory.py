@@ -21,6 +21,10 @@ class MemoryRestorer:
         self._used: dict[str, datetime] = {}
         self._root, self._kept = libraries or Path("/nonexistent"), kept
 
+    @property
+    def libraries(self) -> Path:
+        return self._root
+
     def resolve(self, wanted: Wanted, runtime: Runtime, log: Log, sandbox: Sandbox | None = None) -> Lock:
         text = requirements.check(wanted.requirements, allow_index_options=False)
         artifacts = []

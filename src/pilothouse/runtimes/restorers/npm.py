@@ -60,6 +60,7 @@ class NpmOptions:
     registry: str = ""
     timeout_s: float = 1800
     libraries_kept: timedelta = timedelta(days=7)
+    cache_limit_bytes: int = 20 * 1024**3
 
 
 class NpmRestorer:
@@ -80,8 +81,13 @@ class NpmRestorer:
                 registry=options.npm_registry,
                 timeout_s=options.build_timeout.total_seconds(),
                 libraries_kept=options.libraries_kept,
+                cache_limit_bytes=options.cache_limit,
             )
         )
+
+    @property
+    def libraries(self) -> Path:
+        return self._options.libraries
 
     def resolve(self, wanted: Wanted, runtime: Runtime, log: Log, sandbox: Sandbox | None = None) -> Lock:
         """``wanted.requirements`` is the text of ``package-lock.json``: npm has resolved already, so nobody is asked."""
@@ -123,8 +129,7 @@ class NpmRestorer:
         return Library(key, path, Path(mark["node"]), ((str(path / "node_modules"), SEEN_AT), *prefix))
 
     def tidy(self, needed: Collection[str]) -> list[str]:
-        options = self._options
-        return tidy.remove_libraries(options.libraries, needed, kept=options.libraries_kept)
+        return tidy.everything(needed, self._options)
 
     def _build(self, key: str, lock: Lock, runtime: Runtime) -> None:
         """In a temporary name, renamed when whole."""

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import structlog
 
@@ -30,6 +30,29 @@ GRACE = timedelta(hours=1)
 DAY = timedelta(days=1)
 NAME = re.compile(r"([0-9a-f]{64})|\.([0-9a-f]{64})\.[a-z0-9]+")
 GONE = ".gone-"
+
+
+class Kept(Protocol):
+    """Where an installation's libraries and downloads are, and how much of them stays. Seconds, bytes."""
+
+    @property
+    def libraries(self) -> Path: ...
+    @property
+    def cache(self) -> Path: ...
+    @property
+    def timeout_s(self) -> float: ...
+    @property
+    def libraries_kept(self) -> timedelta: ...
+    @property
+    def cache_limit_bytes(self) -> int: ...
+
+
+def everything(needed: Collection[str], kept: Kept) -> list[str]:
+    """One round over the libraries, and the downloads of all installers; returns the keys of the libraries that went."""
+    removed = remove_libraries(kept.libraries, needed, kept=kept.libraries_kept)
+    remove_leftovers(kept.cache, older_than=DAY + 2 * timedelta(seconds=kept.timeout_s))
+    shrink(kept.cache, limit_bytes=kept.cache_limit_bytes)
+    return removed
 
 
 @contextmanager
@@ -184,15 +207,18 @@ class _Entry:
 
 
 def _entries(cache: Path) -> Iterator[_Entry]:
-    """Each wheel, each archive that uv unpacked, and each other folder of uv's as a whole (small, and of use together)."""
-    for pattern in ("wheels/*/*", "uv/archive-*/*", "uv/.tmp*"):
+    """Each wheel, each archive that uv unpacked, each 256th of npm's packages, and each other folder of uv's and npm's as a whole
+    (small, and of use together).
+    """
+    for pattern in ("wheels/*/*", "uv/archive-*/*", "uv/.tmp*", "npm/_cacache/content-*/*/*"):
         yield from (_measured(path) for path in cache.glob(pattern))
-    others = (path for path in cache.glob("uv/*") if path.is_dir())
-    yield from (_measured(path) for path in others if not path.name.startswith((".", "archive-")))
+    others = (path for pattern in ("uv/*", "npm/_cacache/*", "npm/*") for path in cache.glob(pattern) if path.is_dir())
+    apart = (".", "archive-", "content-", "_cacache")
+    yield from (_measured(path) for path in others if not path.name.startswith(apart))
 
 
 def _measured(path: Path) -> _Entry:
-    """A wheel's inode changes with each link a build makes to it; uv's folders change with each file uv puts into them."""
+    """A wheel's inode changes with each link a build makes to it; others' folders change with each file that is put into them."""
     size, used = 0, 0.0
     is_wheel = path.parent.parent.name == "wheels"
     for root, _, names in os.walk(path):

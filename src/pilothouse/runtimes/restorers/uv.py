@@ -99,6 +99,10 @@ class UvRestorer:
 
         return PYPI_SIMPLE_ENDPOINT
 
+    @property
+    def libraries(self) -> Path:
+        return self._options.libraries
+
     def resolve(self, wanted: Wanted, runtime: Runtime, log: Log, sandbox: Sandbox | None = None) -> Lock:
         text = requirements.check(wanted.requirements, allow_index_options=self._options.allow_index_options)
         missing = [
@@ -155,11 +159,7 @@ class UvRestorer:
         return Library(key, path, path / "bin" / "python", tuple((p, p) for p in (str(path), prefix) if p))
 
     def tidy(self, needed: Collection[str]) -> list[str]:
-        options = self._options
-        removed = tidy.remove_libraries(options.libraries, needed, kept=options.libraries_kept)
-        tidy.remove_leftovers(options.cache, older_than=tidy.DAY + 2 * timedelta(seconds=options.timeout_s))
-        tidy.shrink(options.cache, limit_bytes=options.cache_limit_bytes)
-        return removed
+        return tidy.everything(needed, self._options)
 
     def _wheels(self, wish: str, allowed: Mapping[str, set[str]], runtime: Runtime) -> list[Artifact]:
         """Wheels only, so that no code of anybody runs here. Raises `NoWheel`, `ResolutionFailed`, `IndexUnreachable`."""
