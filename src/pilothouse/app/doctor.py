@@ -14,6 +14,7 @@ from pilothouse.app.server import bootstrap_secret
 from pilothouse.app.serving import gateway_user
 from pilothouse.audit.service import behind
 from pilothouse.base.errors import PilothouseError
+from pilothouse.content import content_kinds
 from pilothouse.db import Database
 from pilothouse.db.schema import check
 from pilothouse.gateway.envoy.binary import find
@@ -24,6 +25,11 @@ from pilothouse.settings import Loaded, weak_points
 LOW_DISK = 2 * 1024**3
 #: What happens in a second or two is not late.
 LATE_EVENTS = 100
+#: How a language comes to the server.
+TO_ADD = {
+    "python": f"Run: pilothouse runtime add python {NEWEST}",
+    "nodejs": "Install it together with npm (Debian, Ubuntu: apt install nodejs npm), or name another in runtimes.node.",
+}
 
 
 @dataclass(frozen=True)
@@ -87,14 +93,19 @@ def _gateway(loaded: Loaded) -> Iterator[Finding]:
 
 
 def _runtimes(loaded: Loaded) -> Iterator[Finding]:
+    """A line for each language that some kind of content is written in. Without Python there is next to nothing to publish."""
     found = runtimes_of(loaded)()
-    for kind, title in TITLES.items():
-        if versions := ", ".join(r.version for r in found if r.kind == kind):
-            yield Finding("good", "runtimes", f"{title} {versions}")
-    if not any(r.kind == "python" for r in found):
-        yield Finding(
-            "broken", "runtimes", f"No Python that content can use. Run: pilothouse runtime add python {NEWEST}"
-        )
+    spoken = {content_kinds.load(name).language for name in content_kinds.names()}
+    for language, title in TITLES.items():
+        mine = [runtime for runtime in found if runtime.kind == language]
+        if mine:
+            yield Finding("good", "runtimes", f"{title} {', '.join(r.version for r in mine)}")
+        elif language in spoken:
+            state: Literal["weak", "broken"] = "broken" if language == "python" else "weak"
+            yield Finding(state, "runtimes", f"No {title} that content can use. {TO_ADD[language]}")
+    for node in (r for r in found if r.kind == "nodejs" and not r.path.with_name("npm").exists()):
+        words = f"Node.js {node.version} has no npm beside {node.path}: packages can't be installed with it. {TO_ADD['nodejs']}"
+        yield Finding("weak", "runtimes", words)
 
 
 def _jobs(loaded: Loaded) -> Iterator[Finding]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from pilothouse.app.doctor import examine
+from pilothouse.app.doctor import TO_ADD, examine
 from pilothouse.app.house import build
 from pilothouse.app.serving import prepare_home
 from pilothouse.audit.service import record
 from pilothouse.base.access import SYSTEM, ResourceRef
+from pilothouse.content import content_kinds
 from pilothouse.db.schema import prepare
+from pilothouse.runtimes.matching import TITLES
 from pilothouse.settings import load
 
 
@@ -69,3 +72,26 @@ def test_without_a_python_the_doctor_names_the_line_that_brings_one(tmp_path: Pa
     found = examine(load(tmp_path, variables={"PILOTHOUSE_RUNTIMES__PYTHON": '["/absent/python3"]'}))
     (broken,) = (f for f in found if f.what == "runtimes" and f.state == "broken")
     assert broken.finding.endswith("Run: pilothouse runtime add python 3.13")
+
+
+def test_every_language_of_a_kind_has_a_line_and_one_that_lacks_says_how_it_comes(tmp_path: Path) -> None:
+    spoken = {content_kinds.load(name).language for name in content_kinds.names()} & TITLES.keys()
+    assert spoken >= {"python", "nodejs"} and spoken <= TO_ADD.keys()
+
+    def lines(**node: str) -> list[tuple[str, str]]:
+        found = examine(load(tmp_path, variables={f"PILOTHOUSE_RUNTIMES__{k}": v for k, v in node.items()}))
+        return [(f.state, f.finding) for f in found if f.what == "runtimes" and "Node.js" in f.finding]
+
+    [(state, words)] = lines(NODE='["/absent/node"]')
+    assert (
+        state == "weak" and words.startswith("No Node.js that content can use.") and "apt install nodejs npm" in words
+    )
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # jobs run as other users, who must be able to read it
+        node = Path(folder, "node")
+        node.write_text(f'#!/bin/sh\necho \'["20.1.0", "{node}", "115 x64"]\'\n')
+        node.chmod(0o755)
+        good, lacks = lines(NODE=f'["{node}"]')
+        assert good == ("good", "Node.js 20.1.0") and lacks[0] == "weak" and "has no npm beside" in lacks[1]
+        node.with_name("npm").touch()
+        assert lines(NODE=f'["{node}"]') == [good]
