@@ -10,6 +10,7 @@ launchers = Seam(
     Launcher,
     {
         "local": "pilothouse.launcher.backends.local.launcher:LocalLauncher",
+        "runner": "pilothouse.launcher.backends.runner.client:RunnerLauncher",
         "memory": "pilothouse.launcher.backends.memory:MemoryLauncher",
     },
 )

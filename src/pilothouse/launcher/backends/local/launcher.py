@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pilothouse.base.ids import new_key
 from pilothouse.launcher.backends.local import addresses, connections, freezer, joblog, sandbox
@@ -37,7 +37,9 @@ from pilothouse.launcher.contract import (
     SignalRefused,
     Usage,
 )
-from pilothouse.settings.options import Launcher as LauncherOptions
+
+if TYPE_CHECKING:  # it is large, and the runner must stay small
+    from pilothouse.settings.options import Launcher as LauncherOptions
 
 SHIM = Path(__file__).with_name("shim.py")
 START_S = 10.0
@@ -143,7 +145,7 @@ class LocalLauncher:
 
     def usage(self, job_id: str) -> Usage | None:
         """What a running job uses now; ``None`` where control groups can't tell. An ability beyond the contract."""
-        return self._found.groups.usage(job_id)
+        return self._found.groups.usage(self._folder(job_id).name)
 
     def connections(self, job_id: str) -> int:
         address = self.status(job_id).address
