@@ -53,7 +53,7 @@ def load_all() -> None:
     """Import every module, so that all errors and seams are known."""
     for module in pkgutil.walk_packages(pilothouse.__path__, "pilothouse."):
         if "migrations" not in module.name and not module.name.endswith(
-            ("__main__", "_start", ".shim", "unpack_child")
+            ("__main__", "_start", ".shim", "unpack_child", "compare_child", "tree_child")
         ):
             importlib.import_module(module.name)
 

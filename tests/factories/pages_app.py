@@ -37,6 +37,7 @@ from pilothouse.launcher.models import Job
 from pilothouse.settings import load
 from pilothouse.stages.service import Stages, sync
 from pilothouse.storage.contract import put
+from pilothouse.storage.custody import OWN
 from pilothouse.storage.stores.disk import DiskStore
 from pilothouse.tasks.models import Task, TaskLine
 from pilothouse.web import pages as web_pages
@@ -82,6 +83,7 @@ def pages_app(database: Database, home: Path) -> FastAPI:
     state.resolver = identity.Resolver(database, watch, cookie="ph_login_test")
     state.xsrf_key, state.secrets = XSRF_KEY, Secrets(lambda: Keys({"k1": b"s" * 32}, "k1"))
     state.blobs, state.launcher = DiskStore(home / "blobs"), QuietLauncher()
+    state.custodian = OWN
     state.content_origin = "http://localhost:3940"
     state.people = People(_names, _find)
     for router in (

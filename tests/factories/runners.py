@@ -11,17 +11,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.factories.source import SOURCE
 
 from pilothouse.launcher.backends.local import LocalOptions
 from pilothouse.launcher.backends.runner import plan, wire
 from pilothouse.launcher.backends.runner.client import RunnerLauncher
 from pilothouse.launcher.backends.runner.plan import RunnerPlan
+from pilothouse.storage.custody import SCRIPTS
 
 FIRST_UID = 200_001
 READY_S = 20.0
+#: Also by an interpreter that our package is not installed for: it needs nothing but the standard library.
+BEGIN = f"import sys, runpy; sys.path.insert(0, {str(SOURCE.parent)!r}); runpy.run_module('pilothouse.launcher.backends.runner', run_name='__main__')"
 
 
 @dataclass
@@ -30,14 +35,14 @@ class Runners:
 
     home: Path
     plan: RunnerPlan
+    interpreter: str = sys.executable
     process: subprocess.Popen[bytes] | None = None
-    started: list[int] = field(default_factory=list)
 
     def start(self) -> None:
         """Start it and wait until it listens."""
         file = self.home / "runner.json"
         plan.write(self.plan, file)
-        command = [sys.executable, "-I", "-m", "pilothouse.launcher.backends.runner", str(file)]
+        command = [self.interpreter, "-I", "-c", BEGIN, str(file)]
         with (self.home / "runner.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
         deadline = time.monotonic() + READY_S
@@ -69,7 +74,7 @@ class Runners:
 
 
 @contextlib.contextmanager
-def running(peer: int | None = None, **local: Any) -> Iterator[Runners]:
+def running(peer: int | None = None, interpreter: str = sys.executable, **local: Any) -> Iterator[Runners]:
     """One that runs, with a home of folders as an installation's; it ends with the block, and its jobs' folders go."""
     home = Path(tempfile.mkdtemp(prefix="ph-run-", dir="/tmp"))
     home.chmod(0o711)
@@ -85,8 +90,9 @@ def running(peer: int | None = None, **local: Any) -> Iterator[Runners]:
         readable=(home / "apps", home / "libraries"),
         writable=(home / "builds",),
         files=(Path("/usr/bin/env"),),
+        scripts=SCRIPTS,
     )
-    found = Runners(home, made)
+    found = Runners(home, made, interpreter)
     try:
         found.start()
         yield found

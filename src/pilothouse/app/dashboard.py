@@ -54,6 +54,7 @@ def dashboard(house: House) -> FastAPI:
         house.resolver,
         house.xsrf_key,
     )
+    state.custodian = house.engines.custodian
     state.identity_rules, state.people = house.rules, People(_names, _find)
     state.content_origin, state.branding = origins(house).content, branding(house.loaded.settings.web)
     for part in (

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pilothouse.storage.child import run_child
+from pilothouse.storage.custody import COMPARE, NOBODY, OWN, Custodian
 
-CHILD = Path(__file__).with_name("compare_child.py")
-TIMEOUT_S, AT_ONCE, NOBODY = 20, 2, 65534
+TIMEOUT_S, AT_ONCE = 20, 2
 _places = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -30,12 +28,12 @@ class TextDifference:
     why: str = ""
 
 
-def text_difference(before: Path | None, after: Path | None, name: str) -> TextDifference:
+def text_difference(before: Path | None, after: Path | None, name: str, custodian: Custodian = OWN) -> TextDifference:
     """From the file ``name`` of one tar.gz to that of another; ``None`` where it is added or removed. Never raises for what is in them."""
     with _places:
         fds = [os.open(path, os.O_RDONLY) if path is not None else -1 for path in (before, after)]
         try:
-            answer = _run(fds, name)
+            answer = _run(fds, name, custodian)
         finally:
             for fd in fds:
                 if fd >= 0:
@@ -43,12 +41,13 @@ def text_difference(before: Path | None, after: Path | None, name: str) -> TextD
     return TextDifference(answer.get("lines", ()), int(answer.get("left_out", 0)), str(answer.get("why", "")))
 
 
-def _run(fds: Sequence[int], name: str) -> dict[str, Any]:
-    words, opened = json.dumps({"name": name, "nobody": NOBODY}), [fd for fd in fds if fd >= 0]
-    try:
-        done = run_child(CHILD, *map(str, fds), words, fds=opened, timeout_s=TIMEOUT_S)
-    except subprocess.TimeoutExpired:
+def _run(fds: Sequence[int], name: str, custodian: Custodian) -> dict[str, Any]:
+    opened = [fd for fd in fds if fd >= 0]
+    words = [f"{{{opened.index(fd)}}}" if fd >= 0 else "-1" for fd in fds]
+    done = custodian.run(COMPARE, [*words, name], files=opened, uid=NOBODY, timeout_s=TIMEOUT_S)
+    if done is None:
         return {"why": "large"}
-    if done.returncode != 0 or not done.stdout.strip():
-        return {"why": "large" if done.returncode < 0 else "broken"}  # the limit of processor time ends it by a signal
-    return dict(json.loads(done.stdout))
+    code, said = done
+    if code != 0 or not said.strip():
+        return {"why": "large" if code < 0 else "broken"}  # the limit of processor time ends it by a signal
+    return dict(json.loads(said))

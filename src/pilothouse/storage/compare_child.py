@@ -1,4 +1,4 @@
-"""Reads one file of each of two hostile archives and says what differs: ``python -I -S compare_child.py FD FD WORDS``.
+"""Reads one file of each of two hostile archives and says what differs: ``python -I -S compare_child.py UID FD FD NAME``.
 
 Standard library only; writes nothing but one JSON line. A descriptor of -1 means that there is no such file on that side.
 """
@@ -69,16 +69,17 @@ def compare(before, after, name):
 
 
 def main():
-    words = json.loads(sys.argv[3])
-    if os.getuid() == 0:  # after the interpreter is loaded: it may stand where nobody can read
+    if (
+        sys.argv[1] != "-" and os.getuid() == 0
+    ):  # after the interpreter is loaded: it may stand where that user can't read
         os.setgroups([])
-        os.setgid(words["nobody"])
-        os.setuid(words["nobody"])
+        os.setgid(int(sys.argv[1]))
+        os.setuid(int(sys.argv[1]))
     limits = {"AS": 512 * 1024**2, "CPU": 10, "NOFILE": 16, "FSIZE": 0, "CORE": 0}
     for name, value in limits.items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
     try:
-        answer = compare(int(sys.argv[1]), int(sys.argv[2]), words["name"])
+        answer = compare(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
     except Refused as error:
         answer = {"why": error.args[0]}
     except (tarfile.TarError, EOFError, zlib.error, ValueError, OverflowError, OSError, MemoryError):

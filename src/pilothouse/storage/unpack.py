@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pilothouse.base.errors import Invalid
 from pilothouse.base.ids import new_key
-from pilothouse.storage.child import run_child
+from pilothouse.storage import custody
 from pilothouse.storage.contract import StorageFull
 
-CHILD = Path(__file__).with_name("unpack_child.py")
 TIMEOUT_S = 600
 
 
@@ -53,28 +50,34 @@ class Unpacked:
     bytes: int
 
 
-def unpack(archive: Path, into: Path, *, limits: UnpackLimits, uid: int | None = None) -> Unpacked:
+def unpack(
+    archive: Path,
+    into: Path,
+    *,
+    limits: UnpackLimits,
+    uid: int | None = None,
+    custodian: custody.Custodian = custody.OWN,
+) -> Unpacked:
     """Unpack ``archive`` (tar.gz) to the folder ``into``, which appears only when it is whole.
 
-    Written by a child without rights, as ``uid`` where given (needs root), and owned by it. Leftovers of an earlier try
+    Written by a child without rights, as ``uid`` where given (``custodian`` sees to it), and owned by it. Leftovers of an earlier try
     that was killed are removed. Raises `NotAnArchive`, `HostileArchive`, `ArchiveTooLarge`, `StorageFull`. An ``into``
     that exists already is replaced.
     """
     for folder in reversed(into.parents):
         folder.mkdir(mode=0o711, exist_ok=True)  # others may pass through, not look around
     for leftover in into.parent.glob(f".{into.name}.*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        custody.remove(leftover, uid, custodian)
     draft = into.with_name(f".{into.name}.{new_key(6)}")
     draft.mkdir(mode=0o755)
     try:
-        if uid is not None:
-            os.chown(draft, uid, uid)
-        verdict = _run(archive, draft, limits, uid)
+        custody.give(draft, uid, custodian, mode=custody.OPEN)
+        verdict = _run(archive, draft, limits, uid, custodian)
         _raise_for(verdict)
-        shutil.rmtree(into, ignore_errors=True)
+        custody.remove(into, uid, custodian)
         draft.rename(into)
     except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
+        custody.remove(draft, uid, custodian)
         raise
     return Unpacked(verdict["files"], verdict["bytes"])
 
@@ -88,20 +91,24 @@ def content_root(folder: Path) -> Path:
         folder = entries[0]
 
 
-def _run(archive: Path, draft: Path, limits: UnpackLimits, uid: int | None) -> dict[str, Any]:
+def _run(
+    archive: Path, draft: Path, limits: UnpackLimits, uid: int | None, custodian: custody.Custodian
+) -> dict[str, Any]:
     source = os.open(archive, os.O_RDONLY)
     target = os.open(draft, os.O_RDONLY | os.O_DIRECTORY)
-    words = json.dumps({"files": limits.files, "bytes": limits.bytes, "uid": uid})
+    words = ["{0}", "{1}", json.dumps({"files": limits.files, "bytes": limits.bytes})]
+    whose = os.geteuid() if uid is None else uid
     try:
-        done = run_child(CHILD, str(source), str(target), words, fds=[source, target], timeout_s=TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        return {"kind": "large", "why": "it takes too long to unpack", "name": ""}
+        done = custodian.run(custody.UNPACK, words, files=[source, target], uid=whose, timeout_s=TIMEOUT_S)
     finally:
         os.close(source)
         os.close(target)
-    if done.returncode != 0 or not done.stdout.strip():
-        return {"kind": "broken", "why": f"the unpacker ended with {done.returncode}", "name": ""}
-    return dict(json.loads(done.stdout))
+    if done is None:
+        return {"kind": "large", "why": "it takes too long to unpack", "name": ""}
+    code, said = done
+    if code != 0 or not said.strip():
+        return {"kind": "broken", "why": f"the unpacker ended with {code}", "name": ""}
+    return dict(json.loads(said))
 
 
 def _raise_for(verdict: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Opens one hostile archive: ``python -I -S unpack_child.py ARCHIVE_FD DIR_FD LIMITS``. Standard library only.
+"""Opens one hostile archive: ``python -I -S unpack_child.py UID ARCHIVE_FD DIR_FD LIMITS``. Standard library only.
 
 Never ``extractall``: members are walked in stream order, only regular files and folders are made, each by ``openat`` with
 ``O_EXCL|O_NOFOLLOW`` below a fresh folder, and real bytes are counted while they are written. Prints one JSON line.
@@ -142,16 +142,17 @@ def unpack(archive_fd, folder_fd, limits):
 
 
 def main():
-    limits = json.loads(sys.argv[3])
-    if limits["uid"] is not None:  # after the interpreter is loaded: it may stand where that user can't read
+    if (
+        sys.argv[1] != "-" and os.getuid() == 0
+    ):  # after the interpreter is loaded: it may stand where that user can't read
         os.setgroups([])
-        os.setgid(limits["uid"])
-        os.setuid(limits["uid"])
+        os.setgid(int(sys.argv[1]))
+        os.setuid(int(sys.argv[1]))
     for name, value in (("RLIMIT_AS", 512 * 1024**2), ("RLIMIT_CPU", 300), ("RLIMIT_NOFILE", 64), ("RLIMIT_CORE", 0)):
         resource.setrlimit(getattr(resource, name), (value, value))
     os.umask(0o022)
     try:
-        answer = unpack(int(sys.argv[1]), int(sys.argv[2]), limits)
+        answer = unpack(int(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4]))
     except Refused as error:
         answer = dict(zip(("kind", "why", "name"), error.args, strict=True))
     except MemoryError:

@@ -59,7 +59,7 @@ def diff(visit: VisitOf, before: int, after: int, name: str, how: str = "changed
         older, newer = (service.get_bundle(tx, visit.caller, content, number) for number in (before, after))
         file = visit.request.app.state.blobs.file
         sides = (None if how == comparing.ADDED else file(older.digest), None if how == comparing.REMOVED else file(newer.digest))  # fmt: skip
-    found = text_difference(*sides, name)
+    found = text_difference(*sides, name, visit.request.app.state.custodian)
     return page(visit.request, "content/diff.html", lines=found.lines, left_out=found.left_out, why=NO_TEXT.get(found.why, ""))  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -19,10 +20,11 @@ from pilothouse.content.tasks.engines import ContentEngines, Language
 from pilothouse.content.tasks.sandbox import BuildSandbox
 from pilothouse.content.tasks.start import bring_up
 from pilothouse.db import Tx
+from pilothouse.launcher.contract import LauncherDown
 from pilothouse.runtimes.contract import Lock as ExactLock
 from pilothouse.runtimes.contract import Runtime, Wanted
 from pilothouse.runtimes.matching import TITLES, match
-from pilothouse.storage.unpack import content_root, unpack
+from pilothouse.storage.unpack import Unpacked, content_root, unpack
 from pilothouse.tasks import Handler, Run
 
 
@@ -87,7 +89,7 @@ class _Deploy:
             self.run.log("  It is unpacked already.")  # and may be in use: it must not be replaced
             return {}
         archive = engines.blobs.file(bundle.digest)
-        unpacked = unpack(archive, folder, limits=engines.unpack_limits, uid=engines.uid_of(content.id))
+        unpacked = self.unpacked(archive, folder)
         root = content_root(folder)
         manifest = read_manifest(root)
         kind = kind_of(manifest)
@@ -103,6 +105,15 @@ class _Deploy:
                 content.app_mode, content.category = manifest.app_mode, manifest.category
         self.run.log(f"  {unpacked.files} files, {unpacked.bytes / 1024**2:.1f} MB; kind {manifest.app_mode}.")
         return {}
+
+    def unpacked(self, archive: Path, folder: Path) -> Unpacked:
+        """What unpacks may be ended half-way with the launcher, and then begins anew."""
+        engines, uid = self.engines, self.engines.uid_of(self.content_id)
+        limits, custodian = engines.unpack_limits, engines.custodian
+        try:
+            return unpack(archive, folder, limits=limits, uid=uid, custodian=custodian)
+        except LauncherDown:
+            return unpack(archive, folder, limits=limits, uid=uid, custodian=custodian)
 
     def choose_runtime(self, kind: ContentKind, manifest: Manifest) -> dict[str, Any]:
         version, requires = manifest.version_of(kind.language)

@@ -15,6 +15,7 @@ from pilothouse.launcher.contract import Launcher
 from pilothouse.runtimes.contract import Restorer, Runtime
 from pilothouse.runtimes.matching import Policy
 from pilothouse.stages import Stages
+from pilothouse.storage import custody
 from pilothouse.storage.contract import BlobStore
 from pilothouse.storage.unpack import UnpackLimits
 
@@ -32,7 +33,7 @@ class ContentEngines:
     """``apps`` holds one folder for each unpacked bundle. ``public_url`` gives a stage's base URL without trailing slash.
 
     ``rules`` say under which terms workers run. ``matching`` is the rule of a stage for versions. ``uid_of`` is the uid that
-    content runs as, ``None`` when the server is not root. Keys of jobs are derived from
+    content runs as, ``None`` where all run as the server's own; ``custodian`` does what takes that user's rights. Keys of jobs are derived from
     ``jobs_key``. ``builds`` holds folders in which packages are built, for the moment, each at most ``build_size_limit`` bytes.
     """
 
@@ -57,6 +58,7 @@ class ContentEngines:
     builds_allowed: bool = True
     frozen_limit: int = 50
     memory_reserve: int | None = None
+    custodian: custody.Custodian = custody.OWN
 
     def folder(self, content: Content, bundle: Bundle) -> Path:
         """Where this bundle is unpacked: ``apps/{stage}/{guid}/{bundle id}``."""

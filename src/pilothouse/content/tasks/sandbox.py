@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ from pilothouse.content.tasks.start import note_status, status_of
 from pilothouse.launcher.contract import FINAL, JobSpec, JobState, JobStatus, Mount
 from pilothouse.launcher.models import Job
 from pilothouse.runtimes.contract import BuildFailed, BuildRefused, Log, Step
+from pilothouse.storage import custody
 
 BUILD_TAG = "python_restore"
 HERE = "/build"
@@ -52,13 +51,12 @@ class BuildSandbox:
         self._engines.builds.mkdir(mode=0o711, parents=True, exist_ok=True)
         path = self._engines.builds / new_key(12)
         path.mkdir(mode=0o700)
+        uid = self._engines.uid_of(self._content.id)
         try:
-            uid = self._engines.uid_of(self._content.id)
-            if uid is not None:
-                os.chown(path, uid, uid)
+            custody.give(path, uid, self._engines.custodian, mode=custody.SHARED)
             yield path
         finally:
-            shutil.rmtree(path, ignore_errors=True)
+            custody.remove(path, uid, self._engines.custodian)
 
     def run(self, step: Step, log: Log) -> None:
         self._end_left_ones()
@@ -120,10 +118,13 @@ class BuildSandbox:
                 return f"It did not end within {engines.build_timeout.total_seconds():.0f} seconds."
             if time.monotonic() > look_at:
                 look_at = time.monotonic() + SIZE_EVERY_S
-                if size_of(folder) > engines.build_size_limit:
+                if self._size_of(folder) > engines.build_size_limit:
                     return f"It wrote more than {engines.build_size_limit / 1024**2:.0f} MB."
             time.sleep(POLL_S)
             status = engines.launcher.status(status.id)
+
+    def _size_of(self, folder: Path) -> int:
+        return custody.size_of(folder, self._engines.uid_of(self._content.id), self._engines.custodian)
 
     def _tell(self, status: JobStatus, told: int, log: Log) -> int:
         """Print the lines after number ``told``; of a chatty build the first ones. Returns the last one's number."""
@@ -144,15 +145,3 @@ class BuildSandbox:
             if status.state in FINAL:
                 return status
             time.sleep(POLL_S)
-
-
-def size_of(folder: Path) -> int:
-    """Bytes that the files below ``folder`` take on the disk; what vanishes meanwhile counts nothing."""
-    total = 0
-    for root, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += os.lstat(os.path.join(root, name)).st_blocks * 512  # noqa: PTH118 - thousands of files
-            except OSError:
-                continue
-    return total

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from pilothouse.content.tasks.engines import ContentEngines
 from pilothouse.db import Tx
 from pilothouse.launcher.contract import FINAL
 from pilothouse.launcher.models import Job
+from pilothouse.storage import custody
 
 GRACE = timedelta(hours=1)
 
@@ -23,8 +23,8 @@ def sweep(engines: ContentEngines, *, bundles_kept: int, jobs_kept: timedelta) -
     """Safe to repeat and to be killed in between: rows go first, what they named later."""
     with engines.database.write() as tx:
         _drop_old_bundles(tx, bundles_kept)
-    for folder in _needless_folders(engines):
-        shutil.rmtree(folder, ignore_errors=True)
+    for folder, content_id in _needless_folders(engines):
+        custody.remove(folder, engines.uid_of(content_id), engines.custodian)
     for digest in _needless_blobs(engines):
         engines.blobs.delete(digest)
     needed = _needed_libraries(engines)
@@ -53,13 +53,15 @@ def _drop_old_bundles(tx: Tx, kept: int) -> None:
         bundle.deleted_at = clock.now()
 
 
-def _needless_folders(engines: ContentEngines) -> list[Path]:
-    """Folders of bundles that were deleted some time ago, and of deleted content."""
+def _needless_folders(engines: ContentEngines) -> list[tuple[Path, int]]:
+    """Folders of bundles that were deleted some time ago, and of deleted content, each with the content's number."""
     over = clock.now() - GRACE
     with engines.database.read() as tx:
         gone = select(Content, Bundle).join(Bundle, Bundle.content_id == Content.id)
         rows = tx.execute(gone.where((Bundle.deleted_at < over) | (Content.deleted_at < over))).all()
-        return [folder for content, bundle in rows if (folder := engines.folder(content, bundle)).exists()]
+        return [
+            (folder, content.id) for content, bundle in rows if (folder := engines.folder(content, bundle)).exists()
+        ]
 
 
 def _needless_blobs(engines: ContentEngines) -> list[str]:

@@ -143,13 +143,14 @@ def _names(folder: Path, below: str) -> list[str]:
 def _opened(folder: Path, relative: str, limit: int) -> Any:
     """A file that a stranger wrote: a regular one, reached without following any link. Raises `BuildFailed`."""
     above, _, name = relative.rpartition("/")
-    where = os.open(folder / above, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=where)
+        where = os.open(folder / above, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=where)
+        finally:
+            os.close(where)
     except OSError as error:
-        raise BuildFailed(f"The build left no {name}.") from error
-    finally:
-        os.close(where)
+        raise BuildFailed(f"The build left no {name} that can be read.") from error
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or found.st_size > limit:
         os.close(descriptor)

@@ -23,6 +23,8 @@ from pilothouse.launcher.contract import JobRefused, Signal
 CONNECTIONS = 64
 LINES_AT_ONCE = 200
 SCRIPT_S = 900.0
+#: A script's first word is the user to become; this one says that it is that user already.
+IS_DROPPED = "-"
 #: What may be done as nobody: reading archives without leaving anything.
 NOBODY = 65_534
 #: Whoever owns a folder that was given away lets others see it, or only the server beside it.
@@ -154,7 +156,7 @@ class Runner:
         given = dict(zip(wire.FILE_WORDS, map(str, files), strict=False))
         words = [given.get(word, word) for word in map(str, said["words"])]
         try:
-            done = _run_as(uid, [str(script), *words], files, min(float(said["timeout_s"]), SCRIPT_S))
+            done = _run_as(uid, [str(script), IS_DROPPED, *words], files, min(float(said["timeout_s"]), SCRIPT_S))
         except subprocess.TimeoutExpired:
             return None
         return [done.returncode, done.stdout.decode(errors="replace")]
