@@ -7,7 +7,9 @@ asked directly. Ours goes through the gateway and the door, with an API key. Rou
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import statistics
 import subprocess
 import time
@@ -23,9 +25,12 @@ from bench.rows import Row
 from pilothouse.content import content_kinds
 from pilothouse.content.contract import Launch, Project
 from pilothouse.content.service.manifests import read_manifest
-from pilothouse.content.tasks.start import START, STARTERS
+from pilothouse.content.tasks.start import PRELOAD, START, STARTERS
 
 ROUNDS, THAWS, ASKED = 3, 3, 50
+THAW_MS = 50
+#: How long a worker is left alone before it is frozen here: its grace after the last answer, and a look every second.
+ALONE_S = 7
 #: The example of each kind, and the client's words to deploy it.
 OF_KIND = {
     "plant-monitor": ("fastapi", "--entrypoint", "app:app"),
@@ -62,12 +67,14 @@ def _of(ph: Installation, folder: str, words: tuple[str, ...]) -> Iterator[Row]:
     url = f"{ph.url}/content/{done.guid}/"
     cold: dict[str, list[float]] = {"ours": [], "by hand": []}
     warm: dict[str, list[float]] = {"ours": [], "by hand": []}
-    thawed = []
+    thawed: list[float] = []
+    held: list[float] = []
     with httpx.Client(headers={"Authorization": f"Key {ph.key}"}, timeout=150, follow_redirects=True) as visitor:
         for _ in range(ROUNDS):
             with process.running() as (by_hand, seconds):
                 cold["by hand"].append(seconds)
                 warm["by hand"].append(_warm(httpx.Client(timeout=60, follow_redirects=True), by_hand))
+                held.append(process.held(by_hand))
             _stop(ph, done.guid)
             cold["ours"].append(_timed(lambda: visitor.get(url).raise_for_status()))
             warm["ours"].append(_warm(visitor, url))
@@ -80,10 +87,13 @@ def _of(ph: Installation, folder: str, words: tuple[str, ...]) -> Iterator[Row]:
     mode, usual = content["app_mode"], statistics.median(warm["ours"])
     ours, hand = statistics.median(cold["ours"]), statistics.median(cold["by hand"])
     yield Row(f"{mode}: cold start to first answer", f"{ours:.2f} s, by hand {hand:.2f} s: ×{ours / hand:.2f}")
-    beyond = [1000 * (seconds - usual) for seconds in thawed]
-    shown = f"median {statistics.median(beyond):.0f}, worst {max(beyond):.0f} ms"
-    yield Row(f"{mode}: thaw, beyond its usual answer", shown, "50 ms", max(beyond) <= 50)
     bare = 1000 * statistics.median(warm["by hand"])
+    thaw, hold = (
+        [1000 * seconds - each for seconds in found] for found, each in ((thawed, 1000 * usual), (held, bare))
+    )
+    shown = f"median {statistics.median(thaw):.0f}, worst {max(thaw):.0f} ms; by hand {statistics.median(hold):.0f}, {max(hold):.0f} ms"
+    met = statistics.median(thaw) - statistics.median(hold) <= THAW_MS
+    yield Row(f"{mode}: thaw, beyond its usual answer", shown, f"{THAW_MS} ms", met)
     yield Row(f"{mode}: warm request", f"{1000 * usual:.1f} ms, by hand {bare:.1f} ms")
 
 
@@ -103,7 +113,7 @@ class _ByHand:
                 (self._folder / "node_modules").symlink_to(source)
         project = Project(self._folder, read_manifest(self._folder))
         kind = content_kinds.load(content["app_mode"])()
-        made = kind.command(Launch(project, str(self._folder), document["argv"][0], START, "by hand"))
+        made = kind.command(Launch(project, str(self._folder), document["argv"][0], START, PRELOAD, "by hand"))
         ours = {seen: str(file) for file, seen in STARTERS.items()}
         self._argv, self._env = [ours.get(word, word) for word in made.argv], made.env
 
@@ -116,9 +126,11 @@ class _ByHand:
         env |= {name: filled(value) for name, value in self._env.items()}
         url, began = f"http://127.0.0.1:{port}/", time.monotonic()
         out = subprocess.DEVNULL
+        words = list(map(filled, self._argv))
         with subprocess.Popen(
-            list(map(filled, self._argv)), cwd=self._folder, env=env, stdout=out, stderr=out
+            words, cwd=self._folder, env=env, stdout=out, stderr=out, start_new_session=True
         ) as process:
+            self._group = process.pid
             try:
                 while not _answers(url):
                     assert process.poll() is None and time.monotonic() - began < 120, (
@@ -127,7 +139,16 @@ class _ByHand:
                     time.sleep(0.005)
                 yield url, time.monotonic() - began
             finally:
-                process.kill()
+                os.killpg(self._group, signal.SIGKILL)
+
+    def held(self, url: str) -> float:
+        """Seconds until it answers after it was left alone, stopped for a moment and continued."""
+        time.sleep(ALONE_S)
+        os.killpg(self._group, signal.SIGSTOP)
+        time.sleep(0.2)
+        os.killpg(self._group, signal.SIGCONT)
+        with httpx.Client(timeout=150, follow_redirects=True) as visitor:
+            return _timed(lambda: visitor.get(url).raise_for_status())
 
 
 def _answers(url: str) -> bool:
