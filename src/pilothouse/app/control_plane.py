@@ -53,7 +53,7 @@ from pilothouse.stages import sync
 from pilothouse.tasks import Queue, Recurring, Run
 from pilothouse.tasks.contract import Handler
 from pilothouse.tasks.retention import sweep as sweep_tasks
-from pilothouse.web import states
+from pilothouse.web.states import StatePages
 
 log = structlog.get_logger(__name__)
 SWEEP = "system.sweep"
@@ -195,7 +195,8 @@ class ControlPlane:
 
     def _front(self) -> Front:
         house = self.house
-        pages = Pages(_texts())
+        states = StatePages(house.loaded.settings.web)
+        pages = Pages(_texts(states))
         return Front(
             secret=door_secret(house.loaded.home / "keys"),
             stages=house.stages,
@@ -207,6 +208,7 @@ class ControlPlane:
             dashboard=dashboard(house),
             open_to_all={"/healthz": healthz, "/readyz": readyz(self.readiness)},
             metrics=self._scrape(),
+            states=states,
         )
 
     def _scrape(self) -> App:
@@ -270,17 +272,19 @@ def _visitors(house: House) -> Visitors:
     return Visitors(usage_of, load_key(house.loaded.home / "keys" / "usage.json"))
 
 
-def _texts() -> PageTexts:
+def _texts(pages: StatePages) -> PageTexts:
     return PageTexts(
-        starting=lambda title, phases, language: states.starting(title, phases, language=language),
-        busy=lambda title, language: states.busy(title, language=language),
-        failed=lambda title, reason, log_url, language: states.failed(
-            title, reason=reason, log_url=log_url, language=language
+        starting=lambda title, phases, reader: pages.starting(title, phases, language=reader.language),
+        busy=lambda title, reader: pages.busy(title, language=reader.language),
+        failed=lambda title, reason, log_url, reader: pages.failed(
+            title, reason=reason, log_url=log_url, language=reader.language
         ),
-        not_found=lambda language: states.not_found(language=language),
-        denied=lambda owner, ask_url, language: states.denied(owner=owner, ask_url=ask_url, language=language),
-        headers=states.HEADERS,
-        language=chosen_language,
+        not_found=lambda reader: pages.not_found(home_url=reader.home, language=reader.language),
+        denied=lambda owner, ask_url, reader: pages.denied(
+            owner=owner, ask_url=ask_url, home_url=reader.home, language=reader.language
+        ),
+        headers=pages.headers,
+        language=lambda accepted, wish: chosen_language(accepted, wish=wish),
     )
 
 

@@ -17,7 +17,7 @@ from pilothouse.base.errors import NotAuthenticated, Unavailable
 from pilothouse.gateway import headers as h
 from pilothouse.identity.service import Resolver
 from pilothouse.stages import Stages
-from pilothouse.web import states
+from pilothouse.web.states import StatePages
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 FORM = "application/x-www-form-urlencoded"
@@ -34,11 +34,11 @@ class Front:
 
     def __init__(  # noqa: PLR0913 - what it leads to
         self, *, secret: str, stages: Stages, resolver: Resolver, xsrf_key: bytes, door: App, pages: App, protocol: App, dashboard: App,
-        open_to_all: Mapping[str, App], metrics: App,
+        open_to_all: Mapping[str, App], metrics: App, states: StatePages,
     ) -> None:  # fmt: skip
         self._secret, self._stages, self._resolver, self._xsrf_key = secret.encode(), stages, resolver, xsrf_key
         self._door, self._pages, self._protocol, self._dashboard = door, pages, protocol, dashboard
-        self._open_to_all, self._metrics = open_to_all, metrics
+        self._open_to_all, self._metrics, self._states = open_to_all, metrics, states
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -81,7 +81,7 @@ class Front:
             if is_protocol or rest == "/api" or rest.startswith("/api/"):
                 await _refuse(send, 503, 103, str(error), is_protocol=is_protocol)
             else:
-                await _page(send, 503, states.unavailable(language=chosen_language(headers.get("accept-language", ""))))
+                await self._unavailable(send, headers)
             return
         if principal.login is not None and rest not in BEFORE_LOGIN:
             try:
@@ -99,6 +99,12 @@ class Front:
         )
         inner = {**scope, "state": state, "root_path": root + ("/__api__" if is_protocol else "")}
         await (self._protocol if is_protocol else self._dashboard)(inner, receive, send)
+
+    async def _unavailable(self, send: Any, headers: Mapping[str, str]) -> None:
+        body = self._states.unavailable(language=chosen_language(headers.get("accept-language", "")))
+        fields = [(name.lower().encode(), value.encode()) for name, value in self._states.headers.items()]
+        await send({"type": "http.response.start", "status": 503, "headers": fields})
+        await send({"type": "http.response.body", "body": body})
 
     def _token(self, principal: Principal) -> str:
         return xsrf.token(self._xsrf_key, principal.login) if principal.login else ""
@@ -162,12 +168,6 @@ async def _refuse(send: Any, status: int, code: int, sentence: str, *, is_protoc
             "request_id": request_id(),
         }
         await _json(send, status, document, content_type="application/problem+json")
-
-
-async def _page(send: Any, status: int, body: bytes) -> None:
-    fields = [(name.lower().encode(), value.encode()) for name, value in states.HEADERS.items()]
-    await send({"type": "http.response.start", "status": status, "headers": fields})
-    await send({"type": "http.response.body", "body": body})
 
 
 async def _json(send: Any, status: int, document: object, content_type: str = "application/json") -> None:

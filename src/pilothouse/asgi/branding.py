@@ -35,9 +35,23 @@ def branding(options: Web) -> Branding:
     )
 
 
+@dataclass(frozen=True)
+class Accents:
+    """The company's colour in the light and in the dark look; empty where ours stands."""
+
+    light: str
+    dark: str
+
+
+def accents(options: Web) -> Accents:
+    """Without a dark one of its own, the accent is made as much lighter as reading it takes."""
+    derived = readable(options.accent, DARK_CARD, WHITE) if options.accent else ""
+    return Accents(options.accent or "", options.accent_dark or derived)
+
+
 def style_sheet(options: Web) -> str:
     """The accent's tokens for both looks. Text in the accent's colour is moved until it can be read on its own soft ground."""
-    dark = options.accent_dark or readable(options.accent or WHITE, DARK_CARD, WHITE)
+    dark = accents(options).dark
     sheets = []
     if options.accent:
         soft = mixed(options.accent, WHITE, 0.89)

@@ -24,7 +24,7 @@ from pilothouse.gateway.calls import Calls
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, RouteOwner, StaticFile, Target, Worker
 from pilothouse.gateway.files import file_answer
 from pilothouse.gateway.grants import Grants, Visit
-from pilothouse.gateway.pages import Pages, page_path, phases
+from pilothouse.gateway.pages import Pages, Reader, page_path, phases
 from pilothouse.gateway.visitors import Visitors
 from pilothouse.gateway.waking import Waking, Wanted
 from pilothouse.stages import StageRef
@@ -197,7 +197,7 @@ class Door:
     def _refusal(self, asking: _Asking, owner: RouteOwner, place: Place) -> Answer:
         if asking.principal.is_authenticated:
             if asking.asked.is_page_load or (asking.is_browser and not asking.has_key):
-                return self._pages.denied(asking.headers, *owner.whom_to_ask(place))
+                return self._pages.denied(self._reader(asking), *owner.whom_to_ask(place))
             return _json(403, 19, "You may not open this content. Ask its owner for access.")
         if asking.asked.is_websocket or not asking.is_browser or asking.method not in ("GET", "HEAD"):
             return _json(401, 30, "Sign in, or send a valid API key.")
@@ -206,7 +206,7 @@ class Door:
 
     def _nowhere(self, asking: _Asking) -> Answer:
         return (
-            self._pages.not_found(asking.headers)
+            self._pages.not_found(self._reader(asking))
             if asking.is_browser
             else _json(404, 4, "There is nothing at this address.")
         )
@@ -266,9 +266,14 @@ class Door:
         return [(h.GRANT, grant)] if grant else []
 
     def _page(self, kind: str, asking: _Asking, status: int, title: str, **words: Any) -> Answer:
+        reader = self._reader(asking)
         if status < 500 and kind == "failed":
-            return self._pages.failed(asking.headers, status, title, words.get("reason", ""), words.get("log", ""))
-        return 200, [(h.TO, h.PAGE), (h.PAGE_PATH, page_path(kind, status, title, **words))], b""
+            return self._pages.failed(reader, status, title, words.get("reason", ""), words.get("log", ""))
+        return 200, [(h.TO, h.PAGE), (h.PAGE_PATH, page_path(kind, status, title, reader, **words))], b""
+
+    def _reader(self, asking: _Asking) -> Reader:
+        home = self._origins.dashboard(asking.host) + asking.stage.path
+        return self._pages.reader(asking.headers, wish=asking.principal.language, home=home)
 
     def _to_worker(self, asking: _Asking, place: Place, target: Worker) -> list[tuple[str, str]]:
         base = asking.headers.get(h.ORIGIN, "content")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pilothouse.base import clock
@@ -24,19 +24,28 @@ RETRY_AFTER_S = {"starting": 2, "busy": 5}
 
 
 @dataclass(frozen=True)
-class PageTexts:
-    """How pages look, handed in by ``app.py``; each takes the words and the visitor's language and gives whole HTML.
+class Reader:
+    """Who sees such a page: the language they read, and the address of their home page (the dashboard's, not the content's)."""
 
-    ``starting`` also takes what `phases` made of the start.
+    language: str = "en"
+    home: str = "/"
+
+
+@dataclass(frozen=True)
+class PageTexts:
+    """How pages look, handed in by ``app.py``; each takes the words and the reader and gives whole HTML.
+
+    ``starting`` also takes what `phases` made of the start. ``language`` takes what the browser accepts and what the
+    person chose.
     """
 
-    starting: Callable[[str, Mapping[str, float], str], bytes]
-    busy: Callable[[str, str], bytes]
-    failed: Callable[[str, str, str, str], bytes]
-    not_found: Callable[[str], bytes]
-    denied: Callable[[str, str, str], bytes]
+    starting: Callable[[str, Mapping[str, float], Reader], bytes]
+    busy: Callable[[str, Reader], bytes]
+    failed: Callable[[str, str, str, Reader], bytes]
+    not_found: Callable[[Reader], bytes]
+    denied: Callable[[str, str, Reader], bytes]
     headers: Mapping[str, str]
-    language: Callable[[str], str]
+    language: Callable[[str, str], str]
 
 
 class Pages:
@@ -45,14 +54,18 @@ class Pages:
     def __init__(self, texts: PageTexts) -> None:
         self._texts = texts
 
-    def not_found(self, headers: Mapping[str, str]) -> Answer:
-        return 404, self._fields(), self._texts.not_found(self._language(headers))
+    def reader(self, headers: Mapping[str, str], *, wish: str, home: str) -> Reader:
+        """``wish`` is the language that the person chose, empty for what their browser asks for."""
+        return Reader(self._texts.language(headers.get("accept-language", ""), wish), home)
 
-    def denied(self, headers: Mapping[str, str], owner: str, ask_url: str) -> Answer:
-        return 403, self._fields(), self._texts.denied(owner, ask_url, self._language(headers))
+    def not_found(self, reader: Reader) -> Answer:
+        return 404, self._fields(), self._texts.not_found(reader)
 
-    def failed(self, headers: Mapping[str, str], status: int, title: str, reason: str, log: str) -> Answer:
-        return status, self._fields(), self._texts.failed(title, reason, log, self._language(headers))
+    def denied(self, reader: Reader, owner: str, ask_url: str) -> Answer:
+        return 403, self._fields(), self._texts.denied(owner, ask_url, reader)
+
+    def failed(self, reader: Reader, status: int, title: str, reason: str, log: str) -> Answer:
+        return status, self._fields(), self._texts.failed(title, reason, log, reader)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve a page that the door named with `page_path`. Clients that don't read HTML get the wire's JSON."""
@@ -66,22 +79,20 @@ class Pages:
         await send({"type": "http.response.body", "body": body if scope["method"] != "HEAD" else b""})
 
     def _page(self, words: dict[str, Any], headers: Mapping[str, str]) -> Answer:
-        status, language = int(words["status"]), self._language(headers)
+        status, reader = int(words["status"]), Reader(words["language"], words["home"])
         if "text/html" not in headers.get("accept", "") and "sec-fetch-mode" not in headers:
             sentence = SENTENCES[words["kind"]].format(**words).strip()
             body = json.dumps({"code": 103, "error": sentence, "payload": None}).encode()
             return status, [("content-type", "application/json"), ("cache-control", "no-store")], body
         if words["kind"] == "starting":
-            return status, self._fields(), self._texts.starting(words["title"], words["phases"], language)
+            return status, self._fields(), self._texts.starting(words["title"], words["phases"], reader)
         if words["kind"] == "busy":
-            return status, self._fields(), self._texts.busy(words["title"], language)
-        return status, self._fields(), self._texts.failed(words["title"], words["reason"], words["log"], language)
+            return status, self._fields(), self._texts.busy(words["title"], reader)
+        return self.failed(reader, status, words["title"], words["reason"], words["log"])
 
     def _fields(self) -> list[tuple[str, str]]:
         return list(self._texts.headers.items())
 
-    def _language(self, headers: Mapping[str, str]) -> str:
-        return self._texts.language(headers.get("accept-language", ""))
 
 
 def phases(start: Start | None) -> dict[str, float]:
@@ -99,14 +110,14 @@ def phases(start: Start | None) -> dict[str, float]:
     return {phase: max(0.0, round(seconds, 1)) for phase, seconds in found.items()}
 
 
-def page_path(
-    kind: str, status: int, title: str, *, reason: str = "", log: str = "", phases: Mapping[str, float] | None = None
-) -> str:
-    """The control plane's path of such a page; only Envoy can ask for it."""
-    words = {
-        "kind": kind, "status": status, "title": title[:200], "reason": reason[:REASON_LIMIT], "log": log,
-        "phases": phases or {},
-    }  # fmt: skip
+def page_path(kind: str, status: int, title: str, reader: Reader, **details: Any) -> str:
+    """The control plane's path of such a page; only Envoy can ask for it.
+
+    ``details`` are ``reason`` and ``log`` of a failure, ``phases`` of a start.
+    """
+    given: dict[str, Any] = {"reason": "", "log": "", "phases": {}} | details
+    words = {"kind": kind, "status": status, "title": title[:200]} | given | asdict(reader)
+    words["reason"] = words["reason"][:REASON_LIMIT]
     return f"{h.PAGE_PREFIX}/{base64.urlsafe_b64encode(json.dumps(words).encode()).decode()}"
 
 

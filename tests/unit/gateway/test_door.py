@@ -114,8 +114,10 @@ class Answered:
 class Stand:
     def __init__(self) -> None:
         self.owner, self.resolver = Owner(), Resolver()
-        say = lambda *words: " ".join(map(str, words)).encode()  # noqa: E731
-        self.pages = Pages(PageTexts(say, say, say, say, say, {"content-type": "text/html"}, lambda accepted: "en"))
+        say = lambda *words: " ".join(str(word) for word in words).encode()  # noqa: E731
+        self.pages = Pages(
+            PageTexts(say, say, say, say, say, {"content-type": "text/html"}, lambda accepted, wish: wish or "en")
+        )
         self.usage = {1: "named", 2: "named"}
         self.recent, self.keys = RecentGrants(), Keys({"k1": b"1" * 32}, "k1")
         self.grants = Grants(lambda: self.keys, issuer="tested", cookie="ph_grant_x", recent=self.recent)
@@ -241,6 +243,15 @@ def test_nobodys_path_is_404_in_the_clients_form(stand: Stand) -> None:
     page, program = stand.ask("/nowhere/", BROWSER), stand.ask("/nowhere/")
     assert (page.status, page.headers["content-type"]) == (404, "text/html")
     assert (program.status, json.loads(program.body)["code"]) == (404, 4)
+
+
+def test_a_page_leads_home_to_the_dashboard_and_speaks_the_language_that_the_person_chose(stand: Stand) -> None:
+    stand.resolver.principal = replace(ALICE, language="de")
+    nowhere = stand.ask("/prod/nowhere/", BROWSER).body.decode()
+    stand.owner.targets = [Asleep(starting=True, timeout_s=30)]
+    shown = stand.page(stand.ask(headers=BROWSER, method="HEAD").page(), BROWSER).body.decode()
+    assert "http://d/prod/" in nowhere and "'de'" in nowhere
+    assert "http://d/'" in shown and "'de'" in shown
 
 
 def test_browsers_meet_content_on_its_own_origin_only(stand: Stand) -> None:

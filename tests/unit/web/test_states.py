@@ -3,17 +3,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from pathlib import Path
 
 import pytest
 
-from pilothouse.web import states
+from pilothouse.settings.branding import Web, contrast
+from pilothouse.web.states import StatePages
 
+states = StatePages(Web())
 PAGES = {
     "starting": states.starting("Plant <b>monitor</b>"),
     "failed": states.failed("Plant <b>monitor</b>"),
     "failed-owner": states.failed("Plant <b>monitor</b>", reason="<i>No module</i>", log_url="/_/content/x/log"),
     "not_found": states.not_found(),
-    "denied": states.denied(title="Plant <b>monitor</b>", owner="Amara <Okoye>", ask_url="mailto:a@veridia.example"),
+    "denied": states.denied(owner="Amara <Okoye>", ask_url="mailto:a@veridia.example"),
     "busy": states.busy("Plant <b>monitor</b>"),
     "unavailable": states.unavailable(),
 }
@@ -25,7 +28,7 @@ def test_a_page_loads_nothing_runs_nothing_and_its_style_is_the_one_allowed(name
     style = re.search(r"<style>(.*)</style>", html, re.DOTALL)
     assert style is not None
     digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
-    assert f"style-src 'sha256-{digest}'" in states.HEADERS["Content-Security-Policy"]
+    assert f"style-src 'sha256-{digest}'" in states.headers["Content-Security-Policy"]
     assert "<script" not in html and "src=" not in html and "url(" not in html
 
 
@@ -68,3 +71,22 @@ def test_they_speak_german_as_well() -> None:
     phases = said(states.starting("x", {"queued": 1, "starting": 2, "usual": 4}, language="de"))
     assert phases == ["In der Warteschlange 1 s", "→ Startet 2 s", "Bereit beim letzten Mal nach 4 s"]
     assert "sobald ein Platz frei ist" in states.busy("x", language="de").decode()
+
+
+def test_they_carry_the_companys_name_picture_and_colour(tmp_path: Path) -> None:
+    logo = tmp_path / "logo.svg"
+    logo.write_text('<svg xmlns="http://www.w3.org/2000/svg"><circle r="4"/></svg>')
+    pages = StatePages(Web(title="Veridia <Analytics>", logo=logo, accent="#7a1fa2"))
+    html = pages.not_found().decode()
+    assert "Veridia &lt;Analytics&gt;" in html and "Pilothouse" not in html
+    assert 'src="data:image/svg+xml;base64,' in html and "img-src data:" in pages.headers["Content-Security-Policy"]
+    assert "--accent:#7a1fa2" in html
+    dark = re.search(r"dark\)\{:root\{--mark:(#\w{6})", html)
+    assert dark is not None and contrast(dark[1], "#132230") >= 4.5
+    logo.write_bytes(b"x" * 30_000)
+    assert "<img" not in StatePages(Web(logo=logo)).not_found().decode()
+
+
+def test_home_is_where_the_visitor_came_from() -> None:
+    for html in (states.not_found(home_url="https://d/prod/"), states.denied(home_url="https://d/prod/")):
+        assert 'href="https://d/prod/"' in html.decode()
