@@ -23,11 +23,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.factories.chromium import ARGUMENTS, PATH  # noqa: E402
-from tests.factories.page_samples import Sample, samples  # noqa: E402
+from tests.factories.page_samples import Sample, samples, state_pages  # noqa: E402
 
 from pilothouse.asgi import static_files  # noqa: E402
 from pilothouse.asgi.rendering import page  # noqa: E402
-from pilothouse.base.access import ANONYMOUS, Principal, Role  # noqa: E402
 
 #: The pictures of the documentation: a sample, and in which looks.
 SHOWN = {
@@ -61,17 +60,23 @@ def gallery_of_samples() -> FastAPI:
     app = FastAPI(openapi_url=None)
     app.state.stages = _Stages()
     app.include_router(static_files.router)
-    by_name = {sample.name: sample for sample in samples()}
+    by_name, states = {sample.name: sample for sample in samples()}, state_pages()
 
     @app.get("/sample/{name}")
     def show(name: str, request: Request) -> Response:
+        if name in states:
+            return Response(states[name], media_type="text/html")
         sample: Sample = by_name[name]
-        someone = Principal(id=1, role=Role.ADMINISTRATOR, username="amara.okoye")
-        request.state.principal = someone if sample.signed_in else ANONYMOUS
+        request.state.principal = sample.reader
         request.state.stage = _Stages().all()[0]
         return page(request, sample.template, **sample.values)
 
     return app
+
+
+def all_names() -> list[str]:
+    """Of all pages that `gallery_of_samples` shows."""
+    return [*(sample.name for sample in samples()), *state_pages()]
 
 
 @contextmanager
@@ -96,7 +101,7 @@ def main() -> int:
     if PATH is None:
         print("No Chromium is installed; make screens needs one.")
         return 1
-    names = [s.name for s in samples() if not asked.names or any(part in s.name for part in asked.names)]
+    names = [name for name in all_names() if not asked.names or any(part in name for part in asked.names)]
     asked.to.mkdir(parents=True, exist_ok=True)
     from playwright.sync_api import sync_playwright
 

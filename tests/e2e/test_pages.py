@@ -15,7 +15,6 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from tests.factories.chromium import chromium
-from tests.factories.page_samples import samples
 from tests.factories.pages_app import PASSWORD, add_people, pages_app, publish
 
 from pilothouse.base import clock
@@ -229,31 +228,29 @@ def test_nothing_serious_stands_in_the_way_of_people_with_disabilities(browser: 
     if importlib.util.find_spec("axe_playwright_python") is None:
         pytest.skip("NOT EXERCISED: accessibility. Install axe-playwright-python.")
     from axe_playwright_python.sync_playwright import Axe
-    from scripts.screens import gallery_of_samples
+    from scripts.screens import all_names, gallery_of_samples
 
     found = []
     with served(gallery_of_samples()) as url:
         tab = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True)
-        for sample in samples():
-            tab.goto(f"{url}/sample/{sample.name}")
+        for name in all_names():
+            tab.goto(f"{url}/sample/{name}")
             serious = [v for v in Axe().run(tab).response["violations"] if v["impact"] in ("serious", "critical")]
-            found.extend(f"{sample.name}: {v['id']} {v['nodes'][0]['html'][:160]}" for v in serious)
+            found.extend(f"{name}: {v['id']} {v['nodes'][0]['html'][:160]}" for v in serious)
         tab.close()
     assert found == []
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])
 def test_no_page_is_wider_than_its_window(browser: Any, width: int) -> None:
-    from scripts.screens import gallery_of_samples
+    from scripts.screens import all_names, gallery_of_samples
 
     beyond = {}
     with served(gallery_of_samples()) as url:
         tab = browser.new_page(viewport={"width": width, "height": 800})
-        for sample in samples():
-            tab.goto(f"{url}/sample/{sample.name}")
-            beyond[sample.name] = tab.evaluate(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
+        for name in all_names():
+            tab.goto(f"{url}/sample/{name}")
+            beyond[name] = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         tab.close()
     assert {name: pixels for name, pixels in beyond.items() if pixels > 0} == {}
 

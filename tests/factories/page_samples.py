@@ -39,9 +39,12 @@ from tests.factories.pages import (
     wrong,
 )
 
+from pilothouse.base.access import ANONYMOUS, Principal, Role
 from pilothouse.content.pages import views as content
 from pilothouse.identity.pages import views as people
+from pilothouse.settings.branding import Web
 from pilothouse.web import views as web
+from pilothouse.web.states import StatePages
 
 TAG_WRONG = "A tag is 1 to 60 printable characters, and content has at most 12 of them."
 WEAK = "Apps can reach each other's ports: without root there is no address filter. Run the server as root."
@@ -49,12 +52,21 @@ WEAK = "Apps can reach each other's ports: without root there is no address filt
 
 @dataclass(frozen=True)
 class Sample:
-    """One picture: a template with the values a door would give it."""
+    """One picture: a template with the values a door would give it, and who looks at it."""
 
     name: str
     template: str
     values: dict[str, Any]
     signed_in: bool = True
+    role: Role = Role.ADMINISTRATOR
+    language: str = "en"
+
+    @property
+    def reader(self) -> Principal:
+        if not self.signed_in:
+            return replace(ANONYMOUS, language=self.language)
+        name = "clara.voss" if self.role is Role.VIEWER else "amara.okoye"
+        return Principal(id=1, role=self.role, username=name, language=self.language)
 
 
 def samples() -> list[Sample]:
@@ -279,22 +291,69 @@ def samples() -> list[Sample]:
                 )
             },
         ),
-        Sample(
-            "refusal",
-            "web/refusal.html",
-            {
-                "view": web.Refusal(
-                    "You may not do this",
-                    "You may not do this: it needs the permission content:content:update. "
-                    "It is given to publishers who are editor of the item, and to administrators.",
-                    [web.Action("Ask Amara Okoye", "mailto:a@example"), web.Action("Home", "/")],
-                    facts=[
-                        ("What was tried", f"/_/content/{GUID}/settings"),
-                        ("Which rule", "content:content:update"),
-                        ("Who decides", "Amara Okoye"),
-                    ],
-                )
-            },
-            False,
-        ),
+        *reader_samples(),
     ]
+
+
+def reader_samples() -> list[Sample]:
+    """Pages that people without rights of their own meet: as viewers, in German, where something is refused or broken."""
+    shared = [replace(c, is_favourite=False) for c in cards()[2:5]]
+    item = replace(cards()[0], owner="Amara Okoye")
+    looked_at = head(item, tabs=head(item).tabs[:1], may_edit=False, frame_address="/static/mark.svg")
+    long_named = replace(many_cards()[0], tags=("Qualitätssicherung", "Donaudampfschifffahrt"))
+    return [
+        Sample("viewer-home-german", "web/home.html", {"view": home(mine=[], colleagues=shared, may_publish=False)}, role=Role.VIEWER, language="de"),
+        Sample("viewer-home-empty-german", "web/home.html", {"view": home(favourites=[], mine=[], colleagues=[], featured=[], may_publish=False)}, role=Role.VIEWER, language="de"),
+        Sample("viewer-gallery-german", "content/gallery.html", {"view": gallery(cards(), sentence="6 Einträge", filters=german_filters(), may_publish=False)}, role=Role.VIEWER, language="de"),
+        Sample("viewer-gallery-table-german", "content/gallery.html", {"view": gallery([*cards(), long_named], sentence="7 Einträge", as_table=True, filters=german_filters(), may_publish=False)}, role=Role.VIEWER, language="de"),
+        Sample("viewer-content", "content/open.html", {"head": looked_at}, role=Role.VIEWER),
+        Sample("viewer-content-german", "content/open.html", {"head": replace(looked_at, card=replace(long_named, owner="Amara Okoye"))}, role=Role.VIEWER, language="de"),
+        Sample("account-german", "identity/account.html", {"view": account(role="viewer", may_publish=False)}, role=Role.VIEWER, language="de"),
+        Sample("login-german", "identity/login.html", {"view": people.LoginView("/_/content")}, False, language="de"),
+        Sample("connect", "web/connect.html", {}, False),
+        Sample("refusal", "web/refusal.html", {"view": refused()}),
+        Sample("nothing-here", "web/refusal.html", {"view": web.Refusal("Nothing here", "There is no such page. Check the address.", [web.Action("Home", "/")], request_id="7c1f0a52")}),
+        Sample("mistake-german", "web/refusal.html", {"view": web.Refusal("Das ging schief", "Der Server hat einen Fehler gemacht.", [web.Action("Start", "/")], request_id="7c1f0a52")}, role=Role.VIEWER, language="de"),
+    ]  # fmt: skip
+
+
+def refused() -> web.Refusal:
+    return web.Refusal(
+        "You may not do this",
+        "You may not do this: it needs the permission content:content:update. "
+        "It is given to publishers who are editor of the item, and to administrators.",
+        [web.Action("Ask Amara Okoye", "mailto:a@example"), web.Action("Home", "/")],
+        facts=[
+            ("What was tried", f"/_/content/{GUID}/settings"),
+            ("Which rule", "content:content:update"),
+            ("Who decides", "Amara Okoye"),
+        ],
+    )
+
+
+def german_filters() -> list[content.Filter]:
+    """The sentence above the gallery as `gallery` says it in German."""
+    return [
+        content.Filter("kind", "Zeige", "Art", [("", "alles"), ("python-shiny", "Shiny-App")]),
+        content.Filter("owner", "von", "Besitz", [("", "allen"), ("me", "mir")]),
+        content.Filter("department", "aus", "Abteilung", [("", "allen Abteilungen"), (LONG, LONG)], LONG),
+        content.Filter("tag", "zu", "Schlagwort", [("", "jedem Thema")]),
+        content.Filter("updated", "geändert", "Aktualisiert", [("", "irgendwann"), ("month", "in den letzten 30 Tagen")]),
+    ]  # fmt: skip
+
+
+def state_pages() -> dict[str, bytes]:
+    """What stands in place of an app, as the door sends it."""
+    pages = StatePages(Web())
+    reason = "ModuleNotFoundError: No module named 'numpyy'"
+    return {
+        "state-starting": pages.starting("Plant monitor"),
+        "state-starting-german": pages.starting(LONG, language="de"),
+        "state-busy": pages.busy("Plant monitor"),
+        "state-failed": pages.failed("Plant monitor"),
+        "state-failed-owner": pages.failed("Plant monitor", reason=reason, log_url="/_/content/x/log"),
+        "state-denied": pages.denied(owner="Amara Okoye", ask_url="mailto:amara.okoye@veridia.example"),
+        "state-denied-german": pages.denied(owner="Amara Okoye", ask_url="mailto:amara.okoye@veridia.example", language="de"),
+        "state-not-found": pages.not_found(),
+        "state-unavailable": pages.unavailable(),
+    }  # fmt: skip

@@ -16,9 +16,9 @@ STAGE = SimpleNamespace(key="dev", title="Development", path="/")
 
 
 def rendered(sample: Sample) -> str:
-    caller = SOMEONE if sample.signed_in else ANONYMOUS
-    frame = Frame(caller, STAGE, (STAGE,), places(caller), "/", "token", "en")
-    return templates("en").get_template(sample.template).render(frame=frame, **sample.values)
+    caller = sample.reader
+    frame = Frame(caller, STAGE, (STAGE,), places(caller), "/", "token", sample.language)
+    return templates(sample.language).get_template(sample.template).render(frame=frame, **sample.values)
 
 
 class Tags(HTMLParser):
