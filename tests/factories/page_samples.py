@@ -347,8 +347,8 @@ def state_pages() -> dict[str, bytes]:
     pages = StatePages(Web())
     reason = "ModuleNotFoundError: No module named 'numpyy'"
     return {
-        "state-starting": pages.starting("Plant monitor"),
-        "state-starting-german": pages.starting(LONG, language="de"),
+        "state-starting": pages.starting("Plant monitor", {"queued": 0.4, "starting": 6.2, "usual": 8.0}),
+        "state-starting-german": pages.starting(LONG, {"queued": 75.0, "usual": 8.0}, language="de"),
         "state-busy": pages.busy("Plant monitor"),
         "state-failed": pages.failed("Plant monitor"),
         "state-failed-owner": pages.failed("Plant monitor", reason=reason, log_url="/_/content/x/log"),

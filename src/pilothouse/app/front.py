@@ -103,6 +103,7 @@ class Front:
     async def _unavailable(self, send: Any, headers: Mapping[str, str]) -> None:
         body = self._states.unavailable(language=chosen_language(headers.get("accept-language", "")))
         fields = [(name.lower().encode(), value.encode()) for name, value in self._states.headers.items()]
+        fields.append((b"retry-after", b"5"))
         await send({"type": "http.response.start", "status": 503, "headers": fields})
         await send({"type": "http.response.body", "body": body})
 

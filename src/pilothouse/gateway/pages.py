@@ -94,7 +94,6 @@ class Pages:
         return list(self._texts.headers.items())
 
 
-
 def phases(start: Start | None) -> dict[str, float]:
     """What is known of a start, in seconds until now: how long it waited for its turn (``queued``), then how long it has been
     ``starting``, and what that ``usual``-ly takes. What is not known, or has not begun, is left out.
@@ -115,8 +114,8 @@ def page_path(kind: str, status: int, title: str, reader: Reader, **details: Any
 
     ``details`` are ``reason`` and ``log`` of a failure, ``phases`` of a start.
     """
-    given: dict[str, Any] = {"reason": "", "log": "", "phases": {}} | details
-    words = {"kind": kind, "status": status, "title": title[:200]} | given | asdict(reader)
+    words: dict[str, Any] = {"reason": "", "log": "", "phases": {}} | details
+    words |= {"kind": kind, "status": status, "title": title[:200], **asdict(reader)}
     words["reason"] = words["reason"][:REASON_LIMIT]
     return f"{h.PAGE_PREFIX}/{base64.urlsafe_b64encode(json.dumps(words).encode()).decode()}"
 

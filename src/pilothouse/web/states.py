@@ -1,7 +1,7 @@
 """Pages that the gateway's door shows in place of an app: it starts, it failed, it is not there, it is not yours.
 
-They go out on the content origin, beside people's own code: one file each, no script, nothing loaded, one style allowed
-by its hash. Viewers read plain words; reasons and logs are for people who may change the item.
+They go out on the content origin, beside people's own code: one file each, nothing loaded, one style and one script allowed
+by their hashes. Viewers read plain words; reasons and logs are for people who may change the item.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from pilothouse.asgi.request_ids import request_id
 from pilothouse.asgi.texts import ENGLISH
 from pilothouse.settings.branding import Web
 
-_STYLE = (Path(__file__).parent / "states.css").read_text(encoding="utf-8")
+_HERE = Path(__file__).parent
+_STYLE, _SCRIPT = ((_HERE / name).read_text(encoding="utf-8") for name in ("states.css", "states.js"))
 #: A larger picture of the company is left out: it would be sent with each look at the page.
 LOGO_LIMIT = 24 * 1024
 
@@ -36,8 +37,8 @@ class StatePages:
     def __init__(self, look: Web) -> None:
         self._title, self._style = look.title, Markup(_STYLE + _accent(look))  # noqa: S704 - our own file, checked colours
         self._logo = _picture(look.logo)
-        allowed = base64.b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
-        policy = f"default-src 'none'; style-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'"
+        allowed = f"style-src {_hash(self._style)}; script-src {_hash(_SCRIPT)}; connect-src 'self'"
+        policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
         self.headers: Mapping[str, str] = MappingProxyType(
             {
                 "Content-Type": "text/html; charset=utf-8",
@@ -53,11 +54,11 @@ class StatePages:
         """
         spans = {phase: duration(timedelta(seconds=int(seconds))) for phase, seconds in phases.items()}
         known = {phase: spans.get(phase, "") for phase in ("queued", "starting", "usual")}
-        return self._page("starting", language, title=title, **known)
+        return self._page("starting", language, wait_s=2, title=title, **known)
 
     def busy(self, title: str, *, language: str = ENGLISH) -> bytes:
         """All places are taken; the page looks again every five seconds."""
-        return self._page("busy", language, title=title)
+        return self._page("busy", language, wait_s=5, title=title)
 
     def failed(self, title: str, *, reason: str = "", log_url: str = "", language: str = ENGLISH) -> bytes:
         """It could not be started. ``reason`` and ``log_url`` only for people who may change it."""
@@ -76,12 +77,17 @@ class StatePages:
 
     def unavailable(self, *, language: str = ENGLISH) -> bytes:
         """The server, or the app, does not answer right now; the page looks again every five seconds."""
-        return self._page("unavailable", language)
+        return self._page("unavailable", language, wait_s=5)
 
-    def _page(self, name: str, language: str, **values: str) -> bytes:
+    def _page(self, name: str, language: str, *, wait_s: int = 0, **values: str) -> bytes:
+        """With ``wait_s`` it looks again every so many seconds."""
         template = templates(language).get_template(f"web/states/{name}.html")
-        look = {"brand": self._title, "logo": self._logo, "style": self._style}
-        return template.render(language=language, request_id=request_id(), **look, **values).encode()
+        look = {"brand": self._title, "logo": self._logo, "style": self._style, "script": Markup(_SCRIPT)}  # noqa: S704 - our own file
+        return template.render(language=language, request_id=request_id(), wait_s=wait_s, **look, **values).encode()
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _accent(look: Web) -> str:
