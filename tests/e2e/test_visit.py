@@ -83,12 +83,19 @@ def test_who_opens_a_sleeping_app_sees_how_far_its_start_is(ph: Installation, ta
     queued, _, ready = tab.locator(".phases li").all_inner_texts()
     assert re.fullmatch(r"Waiting for its turn\s*[0-9] s", queued)
     assert 6 <= int(re.fullmatch(r"Ready\s*last time after ([0-9]+) s", ready)[1]) < 60  # type: ignore[index]
+    tab.evaluate("window.isSamePage = true")
+    seconds = tab.inner_text("[aria-current=step] b")
+    tab.wait_for_function("old => document.querySelector('[aria-current=step] b').innerText !== old", arg=seconds)
+    assert tab.evaluate("window.isSamePage"), "it is told without loading the page anew"
     tab.wait_for_selector("text=Ahoy", timeout=60_000)
 
 
-def test_a_stranger_is_told_whom_to_ask(ph: Installation, shiny: str, tab: Any) -> None:
+def test_a_stranger_is_told_whom_to_ask_and_finds_home(ph: Installation, shiny: str, tab: Any) -> None:
     tab.goto(f"{ph.content_url}/content/{shiny}/")
     sign_in(tab, "stranger")
     tab.wait_for_url(f"{ph.content_url}/content/{shiny}/")
     assert "Not shared with you" in tab.inner_text("main")
     assert "admin" in tab.inner_text("main")
+    tab.click("text=Home")
+    tab.wait_for_url(f"{ph.url}/")
+    assert "Nothing is shared with you yet" in tab.inner_text("main")

@@ -39,6 +39,7 @@ from tests.factories.pages import (
     wrong,
 )
 
+from pilothouse.asgi.rendering import Done
 from pilothouse.base.access import ANONYMOUS, Principal, Role
 from pilothouse.content.pages import views as content
 from pilothouse.identity.pages import views as people
@@ -183,9 +184,7 @@ def samples() -> list[Sample]:
             "content-settings",
             "content/settings.html",
             {
-                "head": replace(
-                    usual, card=cards()[0], done=content.Done("Saved.", "/settings", {"title": "Plant monitor"})
-                ),
+                "head": replace(usual, card=cards()[0], done=Done("Saved.", "/settings", {"title": "Plant monitor"})),
                 "view": settings(),
             },
         ),

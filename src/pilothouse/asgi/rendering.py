@@ -7,8 +7,8 @@ print is decided in the frozen view models that the rooms' ``pages`` make. Every
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -24,7 +24,7 @@ from pilothouse.asgi.branding import OURS, Branding
 from pilothouse.asgi.places import ADMINISTRATION_PARTS, Place, places
 from pilothouse.asgi.static_files import static_url
 from pilothouse.asgi.texts import catalogue, chosen_language
-from pilothouse.base.access import ANONYMOUS, Principal
+from pilothouse.base.access import ANONYMOUS, Permission, Principal, may
 
 PACKAGE = Path(__file__).parent.parent
 
@@ -52,6 +52,15 @@ class Badge:
 
 
 @dataclass(frozen=True)
+class Done:
+    """What a change did, in one sentence, and the form that takes it back: where it is sent and with which fields."""
+
+    words: str
+    undo: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Frame:
     """What surrounds every page: who looks, at which stage, where one can go, and the token for changes."""
 
@@ -68,6 +77,10 @@ class Frame:
     def base(self) -> str:
         """The stage's prefix without its last slash: put it before a path."""
         return self.stage.path.rstrip("/") if self.stage else ""
+
+    @property
+    def may_publish(self) -> bool:
+        return may(self.caller, Permission.CONTENT_CREATE)
 
     @property
     def initials(self) -> str:

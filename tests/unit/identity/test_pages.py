@@ -121,7 +121,7 @@ def test_users_are_made_changed_and_locked(visitor: Visitor) -> None:
     weak = visitor.post("/_/admin/users", data=new | {"username": "other", "password": "x"})
     assert weak.status_code == 422 and 'id="f-password-wrong"' in weak.text
     page = visitor.get("/_/admin/users?prefix=ines").text
-    path = re.search(r'action="(/_/admin/users/[0-9a-f-]+)/lock"', page)
+    path = re.search(r'action="(/_/admin/users/[0-9a-f-]+)/lock[?"]', page)
     assert path is not None and "clara" not in page
     assert ">locked<" in visitor.post(f"{path[1]}/lock").text
     assert ">locked<" not in visitor.post(f"{path[1]}/unlock").text
@@ -129,10 +129,34 @@ def test_users_are_made_changed_and_locked(visitor: Visitor) -> None:
     assert visitor.post(f"{path[1]}/password", data={"password": "another-long-one"}).status_code == 200
 
 
+def test_what_was_changed_about_a_user_is_taken_back_and_the_list_stays_where_it_was(visitor: Visitor) -> None:
+    visitor.sign_in("jonas.brandt")
+    page = visitor.get("/_/admin/users?prefix=clara").text
+    path = re.search(r'action="(/_/admin/users/[0-9a-f-]+)/lock\?prefix=clara"', page)
+    assert path is not None
+    changed = visitor.post(f"{path[1]}/role?prefix=clara", data={"role": "publisher"}).text
+    assert "clara.voss is publisher now." in changed and "henrik" not in changed
+    assert re.search(
+        rf'action="{path[1]}/role\?prefix=clara"[^>]*><input type="hidden" name="role" value="viewer"', changed
+    )
+    locked = visitor.post(f"{path[1]}/lock?prefix=clara").text
+    assert f'action="{path[1]}/unlock?prefix=clara"' in locked and "Undo" in locked
+
+
+def test_a_member_who_was_removed_is_put_back(visitor: Visitor) -> None:
+    visitor.sign_in("jonas.brandt")
+    path = re.search(r'action="(/_/admin/groups/[0-9a-f-]+)/([0-9a-f-]+)/remove"', visitor.get("/_/admin/groups").text)
+    assert path is not None
+    removed = visitor.post(f"{path[1]}/{path[2]}/remove").text
+    assert "Clara Voss is no longer in" in removed and 'name="username" value="clara.voss"' in removed
+    added = visitor.post(path[1], data={"username": "clara.voss"}).text
+    assert "Clara Voss is in" in added and f'action="{path[1]}/{path[2]}/remove"' in added
+
+
 def test_the_last_administrator_can_not_be_locked_out(visitor: Visitor) -> None:
     visitor.sign_in("jonas.brandt")
     page = visitor.get("/_/admin/users?prefix=jonas").text
-    path = re.search(r'action="(/_/admin/users/[0-9a-f-]+)/lock"', page)
+    path = re.search(r'action="(/_/admin/users/[0-9a-f-]+)/lock[?"]', page)
     assert path is not None
     answer = visitor.post(f"{path[1]}/role", data={"role": "viewer"})
     assert answer.status_code == 422 and "last unlocked administrator" in answer.text

@@ -16,7 +16,7 @@ document.addEventListener("htmx:before:request", (event) => {
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("[data-copy]");
   if (copy) {
-    await navigator.clipboard.writeText(copy.dataset.copy);
+    if (!await toClipboard(copy)) return;
     const words = copy.querySelector(".label");
     const before = words.textContent;
     words.textContent = copy.dataset.done;
@@ -35,6 +35,19 @@ document.addEventListener("click", async (event) => {
     if (!menu.contains(event.target)) menu.open = false;
   });
 });
+
+// Browsers keep the clipboard for https: on plain http the text is selected and copied as people do it.
+async function toClipboard(button) {
+  const text = button.dataset.copy;
+  if (navigator.clipboard) return navigator.clipboard.writeText(text).then(() => true, () => false);
+  const field = Object.assign(document.createElement("textarea"), { value: text, className: "visually-hidden" });
+  button.after(field);
+  field.select();
+  const done = document.execCommand("copy");
+  field.remove();
+  button.focus();
+  return done;
+}
 
 function showTheme() {
   const chosen = localStorage.getItem("theme") ?? "system";
@@ -63,9 +76,19 @@ document.addEventListener("htmx:before:swap", () => {
 });
 document.addEventListener("htmx:after:swap", () => { toEnd(); showTheme(); });
 
+// The focus goes back to what opened it.
+function closeMenus() {
+  document.querySelectorAll("details.menu[open], details.reveal[open]").forEach((menu) => {
+    const held = menu.contains(document.activeElement);
+    if (menu.matches(".reveal") && !held) return;
+    menu.open = false;
+    if (held) menu.querySelector("summary").focus();
+  });
+}
+
 let waitsForPlace = false;
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") document.querySelectorAll("details.menu[open]").forEach((menu) => { menu.open = false; });
+  if (event.key === "Escape") closeMenus();
   if (event.target.closest("input, textarea, select, dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "/") {
     event.preventDefault();

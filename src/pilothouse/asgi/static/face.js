@@ -8,7 +8,7 @@ document.addEventListener("click", async (event) => {
   const show = (on) => document.querySelectorAll(`[data-star="${CSS.escape(star.dataset.star)}"]`).forEach((one) => one.setAttribute("aria-pressed", String(on)));
   show(kept);
   const answer = await fetch(star.dataset.star, { method: "POST", headers: { "X-RSC-XSRF": xsrf() }, body: new URLSearchParams({ kept: kept ? "1" : "" }) }).catch(() => null);
-  if (!answer?.ok) show(!kept);
+  if (!answer?.ok) { show(!kept); sayLost(); }
 });
 
 // A chosen picture is made small here, so that galleries stay light.

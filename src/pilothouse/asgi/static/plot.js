@@ -64,6 +64,22 @@
     tell(figure, plot);
   }
 
+  // The table behind a plot as a file: moments in UTC, numbers as they are.
+  function csv(figure) {
+    const { heads, data: [times, ...columns] } = read(figure);
+    const quoted = (text) => `"${text.replaceAll('"', '""')}"`;
+    const rows = times.map((at, row) => [new Date(at * 1000).toISOString(), ...columns.map((column) => column[row] ?? "")].join(","));
+    return [["time", ...heads.map((head) => quoted(head.textContent))].join(","), ...rows, ""].join("\r\n");
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-csv]");
+    if (!button) return;
+    const href = URL.createObjectURL(new Blob([csv(button.closest("figure"))], { type: "text/csv" }));
+    Object.assign(document.createElement("a"), { href, download: `${button.dataset.csv.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}.csv` }).click();
+    URL.revokeObjectURL(href);
+  });
+
   const all = () => {
     for (const figure of drawn.keys()) if (!figure.isConnected) { drawn.get(figure).destroy(); drawn.delete(figure); }
     document.querySelectorAll("[data-plot]").forEach(draw);

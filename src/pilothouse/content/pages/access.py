@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Response
 
+from pilothouse.asgi.rendering import Done
 from pilothouse.base.access import OpenTo, Permission, Share
 from pilothouse.base.errors import Invalid
 from pilothouse.content import service
 from pilothouse.content.models import Content
 from pilothouse.content.pages import reading
-from pilothouse.content.pages.views import AccessTab, Done, Granted
+from pilothouse.content.pages.views import AccessTab, Granted
 from pilothouse.content.pages.visit import Visit, VisitOf
 from pilothouse.db import Tx
 from pilothouse.identity import service as identity

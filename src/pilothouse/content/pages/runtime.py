@@ -11,14 +11,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from pilothouse.asgi.formats import duration, size
-from pilothouse.asgi.rendering import page
+from pilothouse.asgi.rendering import Done, page
 from pilothouse.base.access import Permission, Role
 from pilothouse.base.errors import PilothouseError
 from pilothouse.content import service
 from pilothouse.content.contract import ContentInvalid
 from pilothouse.content.models import Content
 from pilothouse.content.pages.effect import Effect, Machine, effects
-from pilothouse.content.pages.views import Done, GroupChoice, Number, RuntimeTab
+from pilothouse.content.pages.views import GroupChoice, Number, RuntimeTab
 from pilothouse.content.pages.visit import Visit, VisitOf
 from pilothouse.db import Tx
 

@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 
-from pilothouse.asgi.rendering import server_url, to
+from pilothouse.asgi.rendering import Done, server_url, to
 from pilothouse.base.access import Permission, may
 from pilothouse.content import service
 from pilothouse.content.contract import ContentInvalid, VanityInvalid, VanityTaken
 from pilothouse.content.models import Content
-from pilothouse.content.pages.views import Done, SettingsTab
+from pilothouse.content.pages.views import SettingsTab
 from pilothouse.content.pages.visit import Visit, VisitOf
 from pilothouse.content.service.describing import THUMBNAIL_LIMIT, TagInvalid, ThumbnailInvalid
 from pilothouse.db import Tx

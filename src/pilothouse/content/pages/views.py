@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
-from pilothouse.asgi.rendering import Badge
+from pilothouse.asgi.rendering import Badge, Done
 from pilothouse.content.pages.comparing import Comparison
 from pilothouse.content.pages.drawing import Drawing, drawing
 
@@ -116,15 +116,6 @@ class Tab:
     name: str
     href: str
     count: int | None = None
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a change did, in one sentence, and the form that takes it back: where it is sent and with which fields."""
-
-    words: str
-    undo: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from urllib.parse import quote
 from fastapi import Depends, Request, Response
 
 from pilothouse.asgi.context import Db, SignedIn, Stage
-from pilothouse.asgi.rendering import content_origin, frame, page, server_url
+from pilothouse.asgi.rendering import Done, content_origin, frame, page, server_url
 from pilothouse.base.access import Permission, Principal, may
 from pilothouse.base.errors import Conflict, Invalid, NotFound
 from pilothouse.content import service
 from pilothouse.content.models import Content, WorkerState
 from pilothouse.content.pages import reading
-from pilothouse.content.pages.views import Done, Head, Tab
+from pilothouse.content.pages.views import Head, Tab
 from pilothouse.db import Database, Tx
 from pilothouse.stages import StageRef
 from pilothouse.tasks.models import TaskState

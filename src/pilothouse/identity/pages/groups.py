@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 
 from pilothouse.asgi.context import Db, SignedIn
-from pilothouse.asgi.rendering import frame, page
+from pilothouse.asgi.rendering import Done, frame, page
 from pilothouse.base.access import Permission, Principal, require
 from pilothouse.base.errors import Conflict, Invalid
 from pilothouse.db import Database, Tx
@@ -16,18 +16,16 @@ from pilothouse.identity import service
 from pilothouse.identity.contract import UserUnknown
 from pilothouse.identity.models import Group
 from pilothouse.identity.pages.users import pager
-from pilothouse.identity.pages.views import GroupCard, GroupsView, MemberLine, initials
+from pilothouse.identity.pages.views import GroupCard, GroupsView, MemberLine, Part, initials
 
 router = APIRouter(prefix="/_/admin/groups")
 CANDIDATES_SHOWN = 200
 PAGE_SIZE = 20
-PAGES_LIMIT = 1_000_000
 
 
 @router.get("")
-def show(request: Request, caller: SignedIn, db: Db, prefix: str = "", p: int = 1) -> Response:
-    view = _view(request, db, caller, prefix=prefix, number=min(max(p, 1), PAGES_LIMIT))
-    return page(request, "identity/groups.html", view=view)
+def show(request: Request, caller: SignedIn, db: Db, part: Annotated[Part, Depends()]) -> Response:
+    return page(request, "identity/groups.html", view=_view(request, db, caller, part))
 
 
 @router.post("")
@@ -35,58 +33,69 @@ def create(request: Request, caller: SignedIn, db: Db, name: Annotated[str, Form
     try:
         with db.write() as tx:
             group = service.create_group(tx, caller, name=name)
-            done = f"Made the group “{group.name}”."
+            done = Done(f"Made the group “{group.name}”.")
     except (Conflict, Invalid) as error:
-        view = _view(request, db, caller, typed=name, wrong=str(error))
+        view = _view(request, db, caller, Part(), typed=name, wrong=str(error))
         return page(request, "identity/groups.html", status=422, view=view)
-    return page(request, "identity/groups.html", view=_view(request, db, caller, done=done))
+    return page(request, "identity/groups.html", view=_view(request, db, caller, Part(), done=done))
 
 
 @router.post("/{guid}")
 def add_member(
-    request: Request, caller: SignedIn, db: Db, guid: str, username: Annotated[str, Form()] = ""
+    request: Request,
+    caller: SignedIn,
+    db: Db,
+    part: Annotated[Part, Depends()],
+    guid: str,
+    username: Annotated[str, Form()] = "",
 ) -> Response:
-    def add(tx: Tx) -> str:
+    def add(tx: Tx) -> Done:
         user, group = service.find_user(tx, username.strip()), service.get_group(tx, guid)
         if user is None:
             raise UserUnknown(f"Nobody has the user name “{username}”. Choose one from the list.")
         service.add_member(tx, caller, group, user=user)
-        return f"{user.display_name} is in {group.name}."
+        undo = f"{_base(request)}/{group.guid}/{user.guid}/remove{part.here}"
+        return Done(f"{user.display_name} is in {group.name}.", undo)
 
-    return _change(request, caller, db, add)
+    return _change(request, caller, db, part, add)
 
 
 @router.post("/{guid}/{user_guid}/remove")
-def remove_member(request: Request, caller: SignedIn, db: Db, guid: str, user_guid: str) -> Response:
-    def remove(tx: Tx) -> str:
+def remove_member(
+    request: Request, caller: SignedIn, db: Db, part: Annotated[Part, Depends()], guid: str, user_guid: str
+) -> Response:
+    def remove(tx: Tx) -> Done:
         user, group = service.get_user(tx, user_guid), service.get_group(tx, guid)
         service.remove_member(tx, caller, group, user=user)
-        return f"{user.display_name} is no longer in {group.name}."
+        words = f"{user.display_name} is no longer in {group.name}."
+        return Done(words, f"{_base(request)}/{group.guid}{part.here}", {"username": user.username})
 
-    return _change(request, caller, db, remove)
+    return _change(request, caller, db, part, remove)
 
 
-def _change(request: Request, caller: Principal, db: Database, verb: Callable[[Tx], str]) -> Response:
+def _base(request: Request) -> str:
+    return f"{frame(request).base}/_/admin/groups"
+
+
+def _change(request: Request, caller: Principal, db: Database, part: Part, verb: Callable[[Tx], Done]) -> Response:
     try:
         with db.write() as tx:
             done = verb(tx)
     except (Conflict, Invalid, UserUnknown) as error:
-        view = _view(request, db, caller, problem=str(error))
+        view = _view(request, db, caller, part, problem=str(error))
         return page(request, "identity/groups.html", status=422, view=view)
-    return page(request, "identity/groups.html", view=_view(request, db, caller, done=done))
+    return page(request, "identity/groups.html", view=_view(request, db, caller, part, done=done))
 
 
-def _view(
-    request: Request, db: Database, caller: Principal, *, prefix: str = "", number: int = 1, **changes: Any
-) -> GroupsView:
+def _view(request: Request, db: Database, caller: Principal, part: Part, **changes: Any) -> GroupsView:
     require(caller, Permission.USER_CREATE)
-    base = f"{frame(request).base}/_/admin/groups"
+    base = _base(request)
     with db.read() as tx:
-        found = service.list_groups(tx, caller, prefix=prefix, page=number, page_size=PAGE_SIZE)
+        found = service.list_groups(tx, caller, prefix=part.prefix, page=part.number, page_size=PAGE_SIZE)
         groups = [_card(tx, caller, group, base) for group in found.items]
         people = service.list_users(tx, caller, page_size=CANDIDATES_SHOWN).items
-    pages = pager(base, prefix, number, found.total, PAGE_SIZE)
-    return GroupsView(groups, [user.username for user in people], prefix, pages, **changes)
+    pages = pager(base, part.prefix, part.number, found.total, PAGE_SIZE)
+    return GroupsView(groups, [user.username for user in people], part.prefix, pages, here=part.here, **changes)
 
 
 def _card(tx: Tx, caller: Principal, group: Group, base: str) -> GroupCard:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 from pydantic import BaseModel, SecretStr
 
 from pilothouse.asgi.context import Db, SignedIn
-from pilothouse.asgi.rendering import frame, page, to
+from pilothouse.asgi.rendering import Done, frame, page, to
 from pilothouse.base.access import Permission, Principal, Role, require
 from pilothouse.base.errors import Conflict, Invalid
 from pilothouse.db import Database, Tx
@@ -19,7 +20,7 @@ from pilothouse.identity import service
 from pilothouse.identity.contract import NewUser, Rules, WeakPassword
 from pilothouse.identity.models import User
 from pilothouse.identity.pages.rules import RulesOf, password_hint
-from pilothouse.identity.pages.views import Pager, UsersView, nothing_wrong, user_line
+from pilothouse.identity.pages.views import Pager, Part, UsersView, nothing_wrong, user_line
 from pilothouse.identity.service.passwords import hash_password
 
 router = APIRouter(prefix="/_/admin/users")
@@ -37,13 +38,46 @@ class UserForm(BaseModel):
     password: SecretStr = SecretStr("")
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A change from the list of users, and the part of the list that is shown again afterwards."""
+
+    db: Database
+    caller: Principal
+    rules: Rules
+    part: Part
+    base: str
+
+    def path(self, user: User, verb: str) -> str:
+        return f"{self.base}/_/admin/users/{user.guid}/{verb}{self.part.here}"
+
+    def change(self, request: Request, verb: Callable[[Tx], Done]) -> Response:
+        """Do one thing to one user; the reason stands above the list when it was refused."""
+        try:
+            with self.db.write() as tx:
+                done = verb(tx)
+        except (Conflict, Invalid) as error:
+            return self._shown(request, 422, problem=str(error))
+        return self._shown(request, 200, done=done)
+
+    def _shown(self, request: Request, status: int, **changes: Any) -> Response:
+        view = _view(request, self.db, self.caller, self.rules, self.part, **changes)
+        return page(request, "identity/users.html", status=status, view=view)
+
+
+def listed(request: Request, caller: SignedIn, db: Db, rules: RulesOf, part: Annotated[Part, Depends()]) -> Listed:
+    return Listed(db, caller, rules, part, frame(request).base)
+
+
+ListedOf = Annotated[Listed, Depends(listed)]
+
+
 @router.get("")
-def show(  # noqa: PLR0913 - what the address says
-    request: Request, caller: SignedIn, db: Db, rules: RulesOf, prefix: str = "", p: int = 1, new: bool = False
+def show(
+    request: Request, caller: SignedIn, db: Db, rules: RulesOf, part: Annotated[Part, Depends()], *, new: bool = False
 ) -> Response:
     """``new`` opens the form for another user."""
-    view = _view(request, db, caller, rules, prefix=prefix, number=max(p, 1), opens=new)
-    return page(request, "identity/users.html", view=view)
+    return page(request, "identity/users.html", view=_view(request, db, caller, rules, part, opens=new))
 
 
 @router.post("")
@@ -59,74 +93,65 @@ def create(request: Request, caller: SignedIn, db: Db, rules: RulesOf, form: Ann
             service.create_user(tx, caller, new=new, rules=rules, password_hash=hashed)
     except (Conflict, Invalid) as error:
         wrong = nothing_wrong() | {"password" if isinstance(error, WeakPassword) else "username": str(error)}
-        view = _view(request, db, caller, rules, opens=True, typed=nothing_wrong() | names, wrong=wrong)
+        view = _view(request, db, caller, rules, Part(), opens=True, typed=nothing_wrong() | names, wrong=wrong)
         return page(request, "identity/users.html", status=422, view=view)
     return to(request, f"/_/admin/users?{urlencode({'prefix': form.username})}")
 
 
 @router.post("/{guid}/role")
-def set_role(
-    request: Request, caller: SignedIn, db: Db, rules: RulesOf, guid: str, role: Annotated[Role, Form()]
-) -> Response:
-    return _change(
-        request, caller, db, rules, lambda tx: service.set_role(tx, caller, service.get_user(tx, guid), role=role)
-    )
+def set_role(request: Request, listed: ListedOf, guid: str, role: Annotated[Role, Form()]) -> Response:
+    def change(tx: Tx) -> Done:
+        user = service.get_user(tx, guid)
+        before = user.role
+        service.set_role(tx, listed.caller, user, role=role)
+        return Done(f"{user.username} is {role} now.", listed.path(user, "role"), {"role": before})
+
+    return listed.change(request, change)
 
 
 @router.post("/{guid}/lock")
-def lock(request: Request, caller: SignedIn, db: Db, rules: RulesOf, guid: str) -> Response:
-    return _change(
-        request, caller, db, rules, lambda tx: service.lock_user(tx, caller, service.get_user(tx, guid), locked=True)
-    )
+def lock(request: Request, listed: ListedOf, guid: str) -> Response:
+    return listed.change(request, lambda tx: _locked(tx, listed, guid, locked=True))
 
 
 @router.post("/{guid}/unlock")
-def unlock(request: Request, caller: SignedIn, db: Db, rules: RulesOf, guid: str) -> Response:
-    return _change(
-        request, caller, db, rules, lambda tx: service.lock_user(tx, caller, service.get_user(tx, guid), locked=False)
+def unlock(request: Request, listed: ListedOf, guid: str) -> Response:
+    return listed.change(request, lambda tx: _locked(tx, listed, guid, locked=False))
+
+
+def _locked(tx: Tx, listed: Listed, guid: str, *, locked: bool) -> Done:
+    user = service.lock_user(tx, listed.caller, service.get_user(tx, guid), locked=locked)
+    words = (
+        f"{user.username} is locked, and signed out everywhere." if locked else f"{user.username} may sign in again."
     )
+    return Done(words, listed.path(user, "unlock" if locked else "lock"))
 
 
 @router.post("/{guid}/password")
-def reset_password(
-    request: Request, caller: SignedIn, db: Db, rules: RulesOf, guid: str, password: Annotated[str, Form()] = ""
-) -> Response:
-    require(caller, Permission.USER_CREATE)
+def reset_password(request: Request, listed: ListedOf, guid: str, password: Annotated[str, Form()] = "") -> Response:
+    require(listed.caller, Permission.USER_CREATE)
     hashed = hash_password(password)
 
-    def reset(tx: Tx) -> User:
+    def reset(tx: Tx) -> Done:
         user = service.get_user(tx, guid)
-        service.reset_password(tx, caller, user, password=password, rules=rules, password_hash=hashed)
-        return user
+        service.reset_password(tx, listed.caller, user, password=password, rules=listed.rules, password_hash=hashed)
+        return Done(f"{user.username} has a new password, and is signed out everywhere.")
 
-    return _change(request, caller, db, rules, reset)
-
-
-def _change(request: Request, caller: Principal, db: Database, rules: Rules, verb: Callable[[Tx], User]) -> Response:
-    """Do one thing to one user and show the list again, with the reason above it when it was refused."""
-    try:
-        with db.write() as tx:
-            user = verb(tx)
-            done = f"Saved {user.username}."
-    except (Conflict, Invalid) as error:
-        view = _view(request, db, caller, rules, problem=str(error))
-        return page(request, "identity/users.html", status=422, view=view)
-    return page(request, "identity/users.html", view=_view(request, db, caller, rules, done=done))
+    return listed.change(request, reset)
 
 
-def _view(
-    request: Request, db: Database, caller: Principal, rules: Rules, *, number: int = 1, **changes: Any
-) -> UsersView:
+def _view(request: Request, db: Database, caller: Principal, rules: Rules, part: Part, **changes: Any) -> UsersView:
     require(caller, Permission.USER_CREATE)
-    prefix, base = changes.pop("prefix", ""), frame(request).base
+    base = frame(request).base
     with db.read() as tx:
-        found = service.list_users(tx, caller, prefix=prefix, page=number, page_size=PAGE_SIZE)
+        found = service.list_users(tx, caller, prefix=part.prefix, page=part.number, page_size=PAGE_SIZE)
         lines = [user_line(user, base) for user in found.items]
     return UsersView(
         users=lines,
-        prefix=prefix,
-        pager=pager(f"{base}/_/admin/users", prefix, number, found.total),
+        prefix=part.prefix,
+        pager=pager(f"{base}/_/admin/users", part.prefix, part.number, found.total),
         password_hint=password_hint(rules),
+        here=part.here,
         **changes,
     )
 

@@ -6,12 +6,16 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from urllib.parse import urlencode
 
-from pilothouse.asgi.rendering import Badge
+from pydantic import BaseModel
+
+from pilothouse.asgi.rendering import Badge, Done
 from pilothouse.asgi.texts import NAMES as LANGUAGE_NAMES
 from pilothouse.base.access import Role
 from pilothouse.identity.models import User
 
+PAGES_LIMIT = 1_000_000
 ROLES = tuple((role.value, role.value.capitalize()) for role in Role)
 
 
@@ -100,8 +104,27 @@ class Pager:
     next: str = ""
 
 
+class Part(BaseModel):
+    """Which part of a long list the address asks for: names that begin so, and the number of the page."""
+
+    prefix: str = ""
+    p: int = 1
+
+    @property
+    def number(self) -> int:
+        return min(max(self.p, 1), PAGES_LIMIT)
+
+    @property
+    def here(self) -> str:
+        """What leads to this part again, behind any path of the list."""
+        asked = {name: value for name, value in (("prefix", self.prefix), ("p", self.number)) if value not in ("", 1)}
+        return f"?{urlencode(asked)}" if asked else ""
+
+
 @dataclass(frozen=True)
 class UsersView:
+    """``here`` is what a change adds to its address, so that the list stays where it was."""
+
     users: Sequence[UserLine]
     prefix: str
     pager: Pager
@@ -111,7 +134,8 @@ class UsersView:
     typed: Mapping[str, str] = field(default_factory=nothing_wrong)
     wrong: Mapping[str, str] = field(default_factory=nothing_wrong)
     problem: str = ""
-    done: str = ""
+    done: Done | None = None
+    here: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,6 +155,8 @@ class GroupCard:
 
 @dataclass(frozen=True)
 class GroupsView:
+    """``here`` as in `UsersView`."""
+
     groups: Sequence[GroupCard]
     candidates: Sequence[str]
     prefix: str = ""
@@ -138,7 +164,8 @@ class GroupsView:
     typed: str = ""
     wrong: str = ""
     problem: str = ""
-    done: str = ""
+    done: Done | None = None
+    here: str = ""
 
 
 def user_line(user: User, base: str) -> UserLine:
