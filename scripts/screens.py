@@ -71,6 +71,10 @@ def gallery_of_samples() -> FastAPI:
         request.state.stage = _Stages().all()[0]
         return page(request, sample.template, **sample.values)
 
+    @app.get("/_/news")
+    def news() -> dict[str, object]:
+        return {"until": "", "news": []}
+
     return app
 
 

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from pilothouse.asgi.problems import status_of
 from pilothouse.asgi.rendering import frame, page
 from pilothouse.asgi.request_ids import request_id
-from pilothouse.asgi.texts import catalogue
+from pilothouse.asgi.texts import ENGLISH, catalogue
 from pilothouse.base.errors import Conflict, Denied, NotAuthenticated, NotFound, PilothouseError, Unavailable
 from pilothouse.content import service
 from pilothouse.identity.models import User
@@ -53,8 +53,21 @@ def refusal(request: Request, error: PilothouseError) -> Response:
             (said("Which rule"), permission),
             (said("Who decides"), owner.display_name if owner else said("An administrator")),
         ]
-    view = Refusal(title, str(error), actions, str(error.facts.get("detail", "")), request_id(), facts)
+    view = Refusal(
+        title, _words(error, frame(request).language), actions, str(error.facts.get("detail", "")), request_id(), facts
+    )
     return page(request, "web/refusal.html", status=status_of(error), view=view)
+
+
+def _words(error: PilothouseError, language: str) -> str:
+    """The error's sentence, without what the title says already. Where we have it in English only: that of its family."""
+    said, words = catalogue(language).gettext, str(error)
+    for _, title in TITLES:
+        if words.startswith(f"{title}: "):
+            words = words[len(title) + 2].upper() + words[len(title) + 3 :]
+    if language == ENGLISH or said(words) != words:
+        return said(words)
+    return said(str(next(family for family, _ in TITLES if isinstance(error, family))()))
 
 
 def _owner(request: Request) -> User | None:
@@ -79,8 +92,10 @@ def not_found(request: Request) -> Response:
 def mistake(request: Request, error: Exception) -> Response:
     """Our own fault: the log holds the cause, the page says so."""
     log.error("page failed", path=request.url.path, exc_info=error)
-    words = "The server made a mistake. Its log holds the cause; tell an administrator when it happens again."
-    view = Refusal("That went wrong", words, [Action("Home", f"{frame(request).base}/")], request_id=request_id())
+    said = catalogue(frame(request).language).gettext
+    words = said("The server made a mistake. Its log holds the cause; tell an administrator when it happens again.")
+    home = Action(said("Home"), f"{frame(request).base}/")
+    view = Refusal(said("That went wrong"), words, [home], request_id=request_id())
     return page(request, "web/refusal.html", status=500, view=view)
 
 

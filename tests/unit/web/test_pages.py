@@ -41,3 +41,17 @@ def test_a_refusal_does_not_betray_who_owns_what_one_may_not_see(app: FastAPI, v
     item = publish(app, "amara.okoye", "Secret thing")
     visitor.sign_in("clara.voss")
     assert "Okoye" not in visitor.get(f"/_/content/{item.guid}/settings").text
+
+
+def test_a_refusal_reads_well_in_german_too(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor", open_to="logged_in")
+    visitor.sign_in("clara.voss")
+    english = visitor.get(f"/_/content/{item.guid}/settings").text
+    german = visitor.get(f"/_/content/{item.guid}/settings", headers={"Accept-Language": "de"})
+    assert english.count("You may not do this") == 2, "as title and heading; the sentence says it needs the permission"
+    assert "It needs the permission content:content:update." in english
+    assert (
+        german.status_code == 403 and "Dafür fehlt Ihnen ein Recht" in german.text and "permission" not in german.text
+    )
+    nowhere = visitor.get("/_/content/00000000-0000-0000-0000-000000000000", headers={"Accept-Language": "de"})
+    assert nowhere.status_code == 404 and "Das gibt es nicht" in nowhere.text

@@ -56,7 +56,7 @@
     const plot = new uPlot({
       width: place.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { y: false, drag: { x: false, y: false } },
       scales: { x: { time: true }, y: { range: [0, top * 1.1] } },
-      axes: [{ ...axis(), size: 30, values: stamps }, { ...axis(), size: 44, incrs: top < 40 ? [1, 2, 5, 10] : undefined, values: top >= 1 && top < 10 ? whole : undefined }],
+      axes: [{ ...axis(), size: 30, values: stamps }, { ...axis(), size: 44, incrs: most >= 1 && most < 40 ? [1, 2, 5, 10] : undefined, values: most >= 1 && most < 10 ? whole : undefined }],
       series: [{}, ...heads.map(look)],
       hooks: { setCursor: [(self) => tell(figure, self)] },
     }, data, place);

@@ -27,7 +27,7 @@ SPANS: Mapping[str, tuple[str, service.Span, str]] = {
     "quarter": ("Last 90 days", service.Span(90 * DAY, DAY), "day"),
 }
 #: The first workers have a line each, in these tones.
-TONES = ("good", "cold", "signal")
+TONES = ("good", "cold", "signal", "violet", "rust", "moss")
 KEPT = {
     "named": "This stage keeps who visited.",
     "pseudonymous": "This stage keeps a pseudonym of each visitor that changes every month: people are counted, not named.",
@@ -89,9 +89,11 @@ def _traffic(steps: Sequence[Step], step: str, kept: str) -> list[PlotShown]:
 
 
 def _workers(load: Sequence[Load], step: str) -> list[PlotShown]:
-    slots = sorted({slot for one in load for slot in one.memory})[: len(TONES)]
+    all_slots = sorted({slot for one in load for slot in one.memory})
+    slots = all_slots[: len(TONES)]
     if not slots:
         return []
+    first = f" The first {len(slots)} of {len(all_slots)} workers." if len(all_slots) > len(slots) else ""
     series = [Series(f"Worker {slot + 1}", TONES[n], "line") for n, slot in enumerate(slots)]
 
     def rows(value: Callable[[Load, int], float | None]) -> list[Row]:
@@ -100,13 +102,13 @@ def _workers(load: Sequence[Load], step: str) -> list[PlotShown]:
     return [
         PlotShown(
             "Cores of each worker",
-            f"On average for each {step}, while it ran. Frozen and stopped workers use none.",
+            f"On average for each {step}, while it ran. Frozen and stopped workers use none.{first}",
             series,
             rows(lambda one, slot: round(one.cores[slot], 3) if slot in one.cores else None),
         ),
         PlotShown(
             "Memory of each worker, in MB",
-            f"The most for each {step}, looked at once a minute while it ran.",
+            f"The most for each {step}, looked at once a minute while it ran.{first}",
             series,
             rows(lambda one, slot: round(one.memory[slot] / MB, 1) if slot in one.memory else None),
         ),
