@@ -107,6 +107,57 @@ def test_a_log_grows_at_its_end_and_stops_when_the_deploy_has_ended(app: FastAPI
     assert tab.locator("[data-polls]").count() == 0
 
 
+def test_a_deploy_that_ends_is_told_on_whatever_page_its_author_is(app: FastAPI, tab: Any) -> None:
+    item = publish(app, "amara.okoye", "Mixing explorer", state="running")
+    tab.goto("/_/account")
+    tab.wait_for_function("sessionStorage.getItem('news')")
+    with app.state.database.write() as tx:
+        task = tx.get(Task, item.task_id)
+        task.state, task.ended_at = "done", clock.now()
+    tab.wait_for_selector("#said >> text=Mixing explorer is live.", timeout=20_000)
+    tab.click("#said >> text=Open")
+    tab.wait_for_url(f"**/_/content/{item.guid}")
+
+
+@pytest.mark.parametrize("answer", [{"status": 503, "content_type": "text/html", "body": "<h1>Away</h1>"}, None])
+def test_what_was_typed_survives_a_server_that_is_away(browser: Any, app: FastAPI, answer: Any) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    with served(app) as url:
+        tab = browser.new_page(base_url=url)
+        tab.goto(f"/_/content/{item.guid}/settings")
+        sign_in(tab, "amara.okoye")
+        tab.route("**/settings", lambda route: route.fulfill(**answer) if answer else route.abort())
+        tab.fill("#f-title", "Reactor monitor")
+        tab.click("button:has-text('Save') >> nth=0")
+        tab.wait_for_selector("#said >> text=The server did not take it.")
+        assert tab.input_value("#f-title") == "Reactor monitor"
+        tab.unroute("**/settings")
+        tab.click("button:has-text('Save') >> nth=0")
+        tab.wait_for_selector(".note.good >> text=Saved.")
+        tab.close()
+
+
+def test_a_part_that_looks_again_keeps_what_it_has_while_the_server_is_away(browser: Any, app: FastAPI) -> None:
+    item = publish(app, "amara.okoye", "Mixing explorer", state="running")
+    with served(app) as url:
+        tab = browser.new_page(base_url=url)
+        tab.goto(f"/_/content/{item.guid}/log")
+        sign_in(tab, "amara.okoye")
+        tab.route(
+            "**/log/lines*", lambda route: route.fulfill(status=503, content_type="text/html", body="<h1>Away</h1>")
+        )
+        with tab.expect_response("**/log/lines*"):
+            pass
+        tab.wait_for_timeout(200)
+        assert tab.locator(".log li time").count() == 2 and tab.locator("[data-polls]").count() == 1
+        assert "Away" not in tab.inner_text("main")
+        tab.unroute("**/log/lines*")
+        with app.state.database.write() as tx:
+            tx.add(TaskLine(task_id=item.task_id, number=2, text="It goes on"))
+        tab.wait_for_selector("text=It goes on", timeout=10_000)
+        tab.close()
+
+
 def test_a_key_is_made_copied_and_revoked(tab: Any) -> None:
     tab.goto("/_/account")
     tab.fill("#key-name", "laptop")
@@ -205,6 +256,28 @@ def test_an_open_palette_is_read_aloud_like_any_list_of_choices(browser: Any, ap
             assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
             tab.keyboard.press("Escape")
         tab.close()
+
+
+def test_arrow_keys_walk_through_tabs_cards_and_the_account_and_escape_goes_back(app: FastAPI, tab: Any) -> None:
+    for title in ("Plant monitor", "Mixing explorer", "Shelf life"):
+        publish(app, "amara.okoye", title)
+    tab.goto("/_/content")
+    tab.set_viewport_size({"width": 1280, "height": 800})
+    tab.focus(".grid li:nth-child(1) a.title")
+    tab.keyboard.press("ArrowRight")
+    second = tab.inner_text(".grid li:nth-child(2) a.title")
+    assert tab.evaluate("document.activeElement.textContent") == second
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector(f"h1:has-text('{second}')")
+    tab.focus(".tabs a >> nth=0")
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/access")
+    tab.focus("summary[aria-label^='Account of']")
+    tab.keyboard.press("ArrowDown")
+    assert tab.evaluate("document.activeElement.textContent.trim()") == "Account and keys"
+    tab.keyboard.press("Escape")
+    assert tab.evaluate("document.activeElement.matches('summary')") and not tab.locator("details.menu[open]").count()
 
 
 def test_the_addresses_that_clients_print_lead_to_the_item(app: FastAPI, tab: Any) -> None:

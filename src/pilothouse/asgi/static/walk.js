@@ -34,8 +34,10 @@
     for (const [place, entries] of WALKS) {
       const around = event.target.closest(place);
       if (!around || !event.target.matches(entries)) continue;
-      if (around.matches("details.menu") && event.key === "ArrowDown") around.open = true;
-      const next = neighbour(event.target, [...around.querySelectorAll(entries)], direction);
+      const isMenu = around.matches("details.menu");
+      if (isMenu && event.key === "ArrowDown") around.open = true;
+      const all = [...around.querySelectorAll(entries)];
+      const next = isMenu ? all[all.indexOf(event.target) + direction[0] + direction[1]] : neighbour(event.target, all, direction);
       if (!next) return;
       event.preventDefault();
       next.focus();
