@@ -309,7 +309,6 @@ def reader_samples() -> list[Sample]:
         Sample("viewer-content-german", "content/open.html", {"head": replace(looked_at, card=replace(long_named, owner="Amara Okoye"))}, role=Role.VIEWER, language="de"),
         Sample("account-german", "identity/account.html", {"view": account(role="viewer", may_publish=False)}, role=Role.VIEWER, language="de"),
         Sample("login-german", "identity/login.html", {"view": people.LoginView("/_/content")}, False, language="de"),
-        Sample("connect", "web/connect.html", {}, False),
         Sample("refusal", "web/refusal.html", {"view": refused()}),
         Sample("nothing-here", "web/refusal.html", {"view": web.Refusal("Nothing here", "There is no such page. Check the address.", [web.Action("Home", "/")], request_id="7c1f0a52")}),
         Sample("mistake-german", "web/refusal.html", {"view": web.Refusal("Das ging schief", "Der Server hat einen Fehler gemacht.", [web.Action("Start", "/")], request_id="7c1f0a52")}, role=Role.VIEWER, language="de"),
