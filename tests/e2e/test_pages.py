@@ -241,6 +241,47 @@ def test_the_palette_finds_content_and_actions_from_the_keyboard_alone(app: Fast
     tab.wait_for_url("**/__login__")
 
 
+def test_the_palette_of_who_is_quicker_than_the_page_is_filled_once(app: FastAPI, tab: Any) -> None:
+    publish(app, "amara.okoye", "Plant monitor")
+    tab.add_init_script("{ const later = setTimeout; globalThis.setTimeout = (f, ms) => later(f, ms ?? 2000); }")
+    asked: list[str] = []
+    tab.on("request", lambda request: asked.append(request.url) if "/_/palette" in request.url else None)
+    tab.goto("/")
+    tab.keyboard.press("Control+k")
+    tab.wait_for_selector("#palette-list [role=option] >> text=Plant monitor", timeout=8000)
+    tab.wait_for_timeout(2500)
+    tab.keyboard.press("Escape")
+    tab.keyboard.press("Control+k")
+    tab.wait_for_timeout(500)
+    assert len(asked) == 2
+
+
+def test_what_was_typed_last_is_what_is_found_however_slow_the_server_is(app: FastAPI, tab: Any) -> None:
+    publish(app, "amara.okoye", "Plant monitor")
+    tab.route("**/_/palette*", lambda route: (tab.wait_for_timeout(600), route.continue_()))
+    tab.keyboard.press("Control+k")
+    for letter in "plant":
+        tab.keyboard.type(letter)
+        tab.wait_for_timeout(150)
+    tab.wait_for_selector("#palette-list >> text=All content with “plant”", timeout=8000)
+
+
+def test_what_changes_on_the_page_behind_leaves_the_choice_alone(app: FastAPI, tab: Any) -> None:
+    item = publish(app, "amara.okoye", "Mixing explorer", state="running")
+    tab.wait_for_selector("#now >> text=31 of 42 packages", timeout=8000)
+    tab.keyboard.press("Control+k")
+    tab.wait_for_selector("#palette-list [role=option][aria-selected=true]")
+    tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("ArrowDown")
+    third = tab.locator("#palette [role=option]").nth(2)
+    assert third.get_attribute("aria-selected") == "true"
+    with app.state.database.write() as tx:
+        tx.add(TaskLine(task_id=item.task_id, number=2, text="Installing 42 of 42 packages"))
+    tab.wait_for_selector("#now >> text=42 of 42 packages", timeout=8000, state="attached")
+    assert third.get_attribute("aria-selected") == "true"
+    assert tab.get_attribute("#palette-input", "aria-activedescendant") == third.get_attribute("id")
+
+
 def test_an_open_palette_is_read_aloud_like_any_list_of_choices(browser: Any, app: FastAPI) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="NOT EXERCISED: accessibility.")
     publish(app, "jonas.brandt", "Plant monitor")

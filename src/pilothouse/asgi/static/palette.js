@@ -54,6 +54,7 @@
     document.querySelectorAll("dialog[open]").forEach((other) => other.close());
     dialog.showModal();
     input.select();
+    htmx.process(input); // whoever is quick comes before it has looked through the page
     input.dispatchEvent(new Event("opened"));
     showHere();
   }
@@ -82,7 +83,8 @@
     if (next !== undefined || event.key === "Enter") event.preventDefault();
   });
   input.addEventListener("input", showHere);
-  document.addEventListener("htmx:after:swap", () => { if (dialog.open) choose(options()[0]); });
+  // At once, before anybody reads: what was chosen is not there any more. Swaps elsewhere on the page change nothing here.
+  new MutationObserver(() => choose(options()[0])).observe(document.getElementById("palette-list"), { childList: true });
 
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-palette]")) return;
