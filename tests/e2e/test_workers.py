@@ -194,6 +194,21 @@ def test_an_app_is_not_frozen_while_a_socket_is_open_or_a_request_under_way(ph: 
     until(lambda: frozen(ph, settled), 90)
 
 
+def test_who_comes_around_the_moment_of_freezing_is_answered_and_no_open_socket_is_ever_frozen(
+    ph: Installation, settled: str
+) -> None:
+    change(ph, settled, idle_timeout=1, max_processes=1)
+    boot = until(lambda: (a := ph.get(f"/content/{settled}/")).status_code == 200 and a.json()["boot"])
+    for tenths in range(
+        50, 74, 3
+    ):  # a worker is frozen when it was quiet for more than five seconds, looked at each second
+        time.sleep(tenths / 10)
+        with visit(ph, settled) as socket:
+            for _ in range(12):
+                assert boot_of(socket) == boot and not frozen(ph, settled), f"after {tenths / 10} s"
+                time.sleep(0.1)
+
+
 def test_a_redeploy_lets_open_sockets_and_requests_finish(ph: Installation, tmp_path: Path) -> None:
     guid = deploy(ph, tmp_path / "one", "one")
     with visit(ph, guid) as socket, ThreadPoolExecutor(1) as pool:

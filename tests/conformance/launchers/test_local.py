@@ -149,9 +149,13 @@ class TestLocal(Local):
             pytest.skip("NOT EXERCISED: the sandbox (no bubblewrap)")
         assert launcher.capabilities().isolation == "bubblewrap"
 
-    def test_a_frozen_job_makes_room_in_memory_and_works_on(self, launcher: LocalLauncher, swap: None) -> None:
-        if launcher.capabilities().limits not in ("v1", "v2"):
-            pytest.skip("NOT EXERCISED: moving memory to swap (no control groups here)")
+    @pytest.mark.parametrize("version", ["v1", "v2"])
+    def test_a_frozen_job_makes_room_in_memory_and_works_on(
+        self, launcher: LocalLauncher, version: str, request: pytest.FixtureRequest
+    ) -> None:
+        if (limits := launcher.capabilities().limits) != version:
+            pytest.skip(f"NOT EXERCISED: moving memory to swap with control groups {version} (here: {limits})")
+        request.getfixturevalue("swap")
         code = "import time; kept = bytearray(b'x' * 60_000_000); print(len(kept)); time.sleep(1); print(sum(kept[::4096]))"
         spec = self.spec(code, resources=Resources(memory_limit=200 << 20))
         launcher.submit(spec)
