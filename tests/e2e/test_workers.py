@@ -199,14 +199,15 @@ def test_who_comes_around_the_moment_of_freezing_is_answered_and_no_open_socket_
 ) -> None:
     change(ph, settled, idle_timeout=1, max_processes=1)
     boot = until(lambda: (a := ph.get(f"/content/{settled}/")).status_code == 200 and a.json()["boot"])
-    for tenths in range(
-        50, 74, 3
-    ):  # a worker is frozen when it was quiet for more than five seconds, looked at each second
+    met = set()
+    for tenths in range(50, 90, 6):  # frozen is who was quiet for more than five seconds, looked at each second
         time.sleep(tenths / 10)
+        met.add(frozen(ph, settled))
         with visit(ph, settled) as socket:
             for _ in range(12):
                 assert boot_of(socket) == boot and not frozen(ph, settled), f"after {tenths / 10} s"
                 time.sleep(0.1)
+    assert met == {True, False}, "some came before it was frozen, some after"
 
 
 def test_a_redeploy_lets_open_sockets_and_requests_finish(ph: Installation, tmp_path: Path) -> None:
