@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
 T ?= tests
 
-.PHONY: help demo test quick dev fmt lint types e2e bench docs openapi screens migration news lock clean
+.PHONY: help demo test quick dev fmt lint types e2e bench cgroups-v2 docs openapi screens migration news lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,10 @@ e2e: ## one running Pilothouse and real clients
 bench: ## measure against peers installed beside us; prints ratios and the machine
 	@scripts/venv.sh test && scripts/packages.sh
 	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m bench
+
+cgroups-v2: ## the launcher's tests with control groups v2, in a virtual machine (for machines that have v1)
+	@scripts/venv.sh test && scripts/packages.sh
+	@scripts/cgroups_v2.sh
 
 docs: ## write the generated reference pages and openapi.json
 	@$(PY) scripts/generate.py

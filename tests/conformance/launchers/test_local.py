@@ -154,7 +154,9 @@ class TestLocal(Local):
         self, launcher: LocalLauncher, version: str, request: pytest.FixtureRequest
     ) -> None:
         if (limits := launcher.capabilities().limits) != version:
-            pytest.skip(f"NOT EXERCISED: moving memory to swap with control groups {version} (here: {limits})")
+            pytest.skip(
+                f"NOT EXERCISED: moving memory to swap with control groups {version} (here: {limits}; see make cgroups-v2)"
+            )
         request.getfixturevalue("swap")
         code = "import time; kept = bytearray(b'x' * 60_000_000); print(len(kept)); time.sleep(1); print(sum(kept[::4096]))"
         spec = self.spec(code, resources=Resources(memory_limit=200 << 20))
