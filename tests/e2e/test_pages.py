@@ -167,8 +167,21 @@ def test_a_key_is_made_copied_and_revoked(tab: Any) -> None:
     tab.locator(".command button").nth(1).click()
     assert tab.evaluate("navigator.clipboard.readText()") == command
     assert re.fullmatch(r"rsconnect add -s http://localhost:3939 -n dev -k \S{40,}", command)
-    tab.click("button:has-text('Revoke')")
+    tab.click("summary:has-text('Revoke')")
+    tab.click("button:has-text('Revoke laptop')")
     tab.wait_for_selector("text=No keys yet")
+
+
+def test_on_plain_http_where_browsers_keep_the_clipboard_a_command_is_copied_all_the_same(tab: Any) -> None:
+    tab.add_init_script("delete Navigator.prototype.clipboard")
+    tab.goto("/_/account")
+    command = tab.locator(".command code").first.inner_text()
+    tab.locator(".command button").first.click()
+    tab.wait_for_selector(".command button >> text=Copied")
+    tab.fill("#key-name", "")
+    tab.focus("#key-name")
+    tab.keyboard.press("Control+v")
+    assert tab.input_value("#key-name") == command
 
 
 def test_access_changes_at_once_and_a_wrong_name_stays_in_its_field(app: FastAPI, tab: Any) -> None:

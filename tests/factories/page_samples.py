@@ -132,12 +132,17 @@ def samples() -> list[Sample]:
         Sample(
             "content-open",
             "content/open.html",
-            {"head": replace(usual, card=cards()[0], frame_address="/static/mark.svg")},
+            {"head": replace(usual, card=cards()[0]), "command": ""},
         ),
         Sample(
             "content-empty",
             "content/open.html",
-            {"head": head(replace(item, badge=NOT_YET, kind=content.kind_shown("unknown"), deployed_at=None))},
+            {
+                "head": head(
+                    replace(item, badge=NOT_YET, kind=content.kind_shown("unknown"), deployed_at=None), frame_address=""
+                ),
+                "command": f"{deploy[:-1]}--app-id {GUID} .",
+            },
         ),
         Sample("content-access", "content/access.html", {"head": usual, "view": access()}),
         Sample(
@@ -298,15 +303,15 @@ def reader_samples() -> list[Sample]:
     """Pages that people without rights of their own meet: as viewers, in German, where something is refused or broken."""
     shared = [replace(c, is_favourite=False) for c in cards()[2:5]]
     item = replace(cards()[0], owner="Amara Okoye")
-    looked_at = head(item, tabs=head(item).tabs[:1], may_edit=False, frame_address="/static/mark.svg")
+    looked_at = head(item, tabs=head(item).tabs[:1], may_edit=False)
     long_named = replace(many_cards()[0], tags=("Qualitätssicherung", "Donaudampfschifffahrt"))
     return [
         Sample("viewer-home-german", "web/home.html", {"view": home(mine=[], colleagues=shared, may_publish=False)}, role=Role.VIEWER, language="de"),
         Sample("viewer-home-empty-german", "web/home.html", {"view": home(favourites=[], mine=[], colleagues=[], featured=[], may_publish=False)}, role=Role.VIEWER, language="de"),
         Sample("viewer-gallery-german", "content/gallery.html", {"view": gallery(cards(), sentence="6 Einträge", filters=german_filters(), may_publish=False)}, role=Role.VIEWER, language="de"),
         Sample("viewer-gallery-table-german", "content/gallery.html", {"view": gallery([*cards(), long_named], sentence="7 Einträge", as_table=True, filters=german_filters(), may_publish=False)}, role=Role.VIEWER, language="de"),
-        Sample("viewer-content", "content/open.html", {"head": looked_at}, role=Role.VIEWER),
-        Sample("viewer-content-german", "content/open.html", {"head": replace(looked_at, card=replace(long_named, owner="Amara Okoye"))}, role=Role.VIEWER, language="de"),
+        Sample("viewer-content", "content/open.html", {"head": looked_at, "command": ""}, role=Role.VIEWER),
+        Sample("viewer-content-german", "content/open.html", {"head": replace(looked_at, card=replace(long_named, owner="Amara Okoye")), "command": ""}, role=Role.VIEWER, language="de"),
         Sample("account-german", "identity/account.html", {"view": account(role="viewer", may_publish=False)}, role=Role.VIEWER, language="de"),
         Sample("login-german", "identity/login.html", {"view": people.LoginView("/_/content")}, False, language="de"),
         Sample("refusal", "web/refusal.html", {"view": refused()}),

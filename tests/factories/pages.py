@@ -93,7 +93,14 @@ def head(shown: content.Card, **changes: Any) -> content.Head:
              ("versions", "Versions", "/versions"), ("runtime", "Runtime", "/runtime"), ("usage", "Usage", "/usage"), ("log", "Log", "/log"), ("settings", "Settings", "/settings"))  # fmt: skip
     tabs = [content.Tab(key, name, base + path, 3 if key == "versions" else None) for key, name, path in names]
     made = content.Head(
-        shown, "Development", "mailto:amara.okoye@veridia.example", f"{SERVER}/content/{GUID}/", "", tabs, base, True
+        shown,
+        "Development",
+        "mailto:amara.okoye@veridia.example",
+        f"{SERVER}/content/{GUID}/",
+        "/static/mark.svg",
+        tabs,
+        base,
+        True,
     )
     return replace(made, **changes)
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from pilothouse.base.access import Permission
+from pilothouse.base.access import Permission, may
+from pilothouse.content import service
+from pilothouse.content.models import Content
+from pilothouse.content.pages.variables import deploy_command
 from pilothouse.content.pages.visit import VisitOf
+from pilothouse.db import Tx
 
 router = APIRouter(prefix="/_/content/{guid}")
 
 
 @router.get("")
 def show(visit: VisitOf) -> Response:
-    return visit.show("content/open.html", lambda tx, content: {}, permission=Permission.CONTENT_VIEW)
+    def shown(tx: Tx, content: Content) -> dict[str, str]:
+        may_deploy = may(visit.caller, Permission.CONTENT_UPDATE, service.resource_of(tx, content))
+        return {"command": deploy_command(visit, content) if may_deploy else ""}
+
+    return visit.show("content/open.html", shown, permission=Permission.CONTENT_VIEW)

@@ -10,12 +10,13 @@ from pydantic import BaseModel
 from pilothouse.asgi.context import Db, SignedIn
 from pilothouse.asgi.paging import RowId
 from pilothouse.asgi.rendering import frame, page, server_url, to
+from pilothouse.asgi.texts import Catalogue, catalogue
 from pilothouse.base.access import Permission, Principal, may
 from pilothouse.base.errors import Invalid
 from pilothouse.db import Tx
 from pilothouse.identity import service
-from pilothouse.identity.contract import WeakPassword
-from pilothouse.identity.pages.rules import RulesOf, password_hint
+from pilothouse.identity.contract import Rules, WeakPassword
+from pilothouse.identity.pages.rules import RulesOf, password_hint, password_refused
 from pilothouse.identity.pages.views import AccountView, KeyLine, LoginLine, browser_name
 from pilothouse.identity.service.passwords import hash_password
 
@@ -26,7 +27,7 @@ PROFILE = ("first_name", "last_name", "email", "title", "department", "site")
 @router.get("")
 def show(request: Request, caller: SignedIn, db: Db, rules: RulesOf) -> Response:
     with db.read() as tx:
-        return page(request, "identity/account.html", view=_view(request, tx, caller, hint=password_hint(rules)))
+        return page(request, "identity/account.html", view=_view(request, tx, caller, hint=_hint(request, rules)))
 
 
 class Profile(BaseModel):
@@ -53,7 +54,7 @@ def change_profile(
             service.update_user(tx, caller, user, changes=changes | {"locale": form.language or None})
     except Invalid as error:
         with db.read() as tx:
-            view = _view(request, tx, caller, hint=password_hint(rules), problem=str(error))
+            view = _view(request, tx, caller, hint=_hint(request, rules), problem=_texts(request).gettext(str(error)))
             return page(request, "identity/account.html", status=422, view=view)
     return to(request, "/_/account")
 
@@ -63,13 +64,13 @@ def create_key(
     request: Request, caller: SignedIn, db: Db, rules: RulesOf, name: Annotated[str, Form()] = ""
 ) -> Response:
     """A new key; the page that answers is the only one that ever shows it."""
-    hint = password_hint(rules)
+    hint = _hint(request, rules)
     try:
         with db.write() as tx:
             made = service.create_key(tx, caller, service.get_user(tx, caller.guid), name=name, rules=rules)
     except Invalid as error:
         with db.read() as tx:
-            view = _view(request, tx, caller, hint=hint, typed=name, wrong=str(error))
+            view = _view(request, tx, caller, hint=hint, typed=name, wrong=_texts(request).gettext(str(error)))
             return page(request, "identity/account.html", status=422, view=view)
     with db.read() as tx:
         view = _view(request, tx, caller, hint=hint, fresh=made.plain)
@@ -80,7 +81,7 @@ def create_key(
 def revoke_key(request: Request, caller: SignedIn, db: Db, key_id: RowId) -> Response:
     with db.write() as tx:
         service.revoke_key(tx, caller, service.get_key(tx, service.get_user(tx, caller.guid), key_id))
-    return to(request, "/_/account")
+    return to(request, "/_/account#keys")
 
 
 @router.post("/logins/{login_id}/end")
@@ -101,10 +102,19 @@ def change_password(
             user = service.get_user(tx, caller.guid)
             service.reset_password(tx, caller, user, password=password, rules=rules, password_hash=hashed)
     except WeakPassword as error:
+        refused = password_refused(error, rules, _texts(request))
         with db.read() as tx:
-            view = _view(request, tx, caller, hint=password_hint(rules), password_wrong=str(error))
+            view = _view(request, tx, caller, hint=_hint(request, rules), password_wrong=refused)
             return page(request, "identity/account.html", status=422, view=view)
     return Response(status_code=204, headers={"HX-Redirect": f"{frame(request).base}/__login__"})
+
+
+def _texts(request: Request) -> Catalogue:
+    return catalogue(frame(request).language)
+
+
+def _hint(request: Request, rules: Rules) -> str:
+    return password_hint(rules, _texts(request))
 
 
 def _view(request: Request, tx: Tx, caller: Principal, *, hint: str, **changes: Any) -> AccountView:

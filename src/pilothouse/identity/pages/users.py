@@ -13,6 +13,7 @@ from pydantic import BaseModel, SecretStr
 
 from pilothouse.asgi.context import Db, SignedIn
 from pilothouse.asgi.rendering import Done, frame, page, to
+from pilothouse.asgi.texts import ENGLISH, catalogue
 from pilothouse.base.access import Permission, Principal, Role, require
 from pilothouse.base.errors import Conflict, Invalid
 from pilothouse.db import Database, Tx
@@ -150,7 +151,7 @@ def _view(request: Request, db: Database, caller: Principal, rules: Rules, part:
         users=lines,
         prefix=part.prefix,
         pager=pager(f"{base}/_/admin/users", part.prefix, part.number, found.total),
-        password_hint=password_hint(rules),
+        password_hint=password_hint(rules, catalogue(ENGLISH)),
         here=part.here,
         **changes,
     )
