@@ -421,7 +421,9 @@ def test_a_dead_app_is_a_page_for_browsers_and_a_sentence_for_programs(stand: St
         unused.bind(("127.64.3.3", 0))
         stand.send_to_app(dst=f"127.64.3.3:{unused.getsockname()[1]}")
         page, program = ask(stand.content, MOUNT, BROWSER), ask(stand.content, MOUNT)
-    assert page.status == program.status == 503
+        german = ask(stand.content, MOUNT, {**BROWSER, "accept-language": "de-DE,de;q=0.9,en;q=0.5"})
+    assert page.status == program.status == german.status == 503
+    assert "Diese App antwortet nicht" in german.body.decode() and '<html lang="de">' in german.body.decode()
     assert page.one("content-type") == "text/html; charset=utf-8"
     assert b"This app does not answer" in page.body
     assert program.json()["error"].startswith("This app does not answer")

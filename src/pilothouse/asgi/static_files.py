@@ -12,6 +12,8 @@ from pathlib import Path
 from fastapi import APIRouter, Request, Response
 
 STATIC = Path(__file__).parent / "static"
+#: Inside pages that wait for something, given as ``<script data-wait-s="SECONDS">``: they load nothing.
+WAIT_SCRIPT = (STATIC / "wait.js").read_text(encoding="utf-8")
 FOR_EVER = "public, max-age=31536000, immutable"
 #: A file opened by itself runs nothing and loads nothing, whatever an SVG holds.
 INERT = "default-src 'none'; style-src 'unsafe-inline'; sandbox"

@@ -20,11 +20,11 @@ from pilothouse.asgi.branding import accents
 from pilothouse.asgi.formats import duration
 from pilothouse.asgi.rendering import templates
 from pilothouse.asgi.request_ids import request_id
+from pilothouse.asgi.static_files import WAIT_SCRIPT
 from pilothouse.asgi.texts import ENGLISH
 from pilothouse.settings.branding import Web
 
-_HERE = Path(__file__).parent
-_STYLE, _SCRIPT = ((_HERE / name).read_text(encoding="utf-8") for name in ("states.css", "states.js"))
+_STYLE = (Path(__file__).parent / "states.css").read_text(encoding="utf-8")
 #: A larger picture of the company is left out: it would be sent with each look at the page.
 LOGO_LIMIT = 24 * 1024
 
@@ -37,7 +37,7 @@ class StatePages:
     def __init__(self, look: Web) -> None:
         self._title, self._style = look.title, Markup(_STYLE + _accent(look))  # noqa: S704 - our own file, checked colours
         self._logo = _picture(look.logo)
-        allowed = f"style-src {_hash(self._style)}; script-src {_hash(_SCRIPT)}; connect-src 'self'"
+        allowed = f"style-src {_hash(self._style)}; script-src {_hash(WAIT_SCRIPT)}; connect-src 'self'"
         policy = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
         self.headers: Mapping[str, str] = MappingProxyType(
             {
@@ -82,7 +82,7 @@ class StatePages:
     def _page(self, name: str, language: str, *, wait_s: int = 0, **values: str) -> bytes:
         """With ``wait_s`` it looks again every so many seconds."""
         template = templates(language).get_template(f"web/states/{name}.html")
-        look = {"brand": self._title, "logo": self._logo, "style": self._style, "script": Markup(_SCRIPT)}  # noqa: S704 - our own file
+        look = {"brand": self._title, "logo": self._logo, "style": self._style, "script": Markup(WAIT_SCRIPT)}  # noqa: S704 - our own file
         return template.render(language=language, request_id=request_id(), wait_s=wait_s, **look, **values).encode()
 
 

@@ -16,7 +16,7 @@ from pilothouse.gateway.envoy.accesslog import FIELDS
 from pilothouse.gateway.envoy.clients import BURST_S, FROM_PROXIES, names_except
 from pilothouse.gateway.envoy.config import pools, script
 from pilothouse.gateway.envoy.plan import AddressInvalid
-from pilothouse.gateway.envoy.replies import FAILURES, page, sentence
+from pilothouse.gateway.envoy.replies import FAILURES, Words, page, sentence
 from pilothouse.gateway.envoy.routes import own_paths
 
 CONTENT = Site(Origin.CONTENT, ("localhost",))
@@ -176,13 +176,13 @@ def test_what_the_log_keeps_of_the_doors_words_has_a_key_each() -> None:
     assert all(any(f":{name})" in value for value in FIELDS.values()) for name in said)
 
 
-@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.title)
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.english.title)
 def test_pages_of_failures_are_whole_and_escape_envoys_percent_sign(failure: Any) -> None:
-    text = page(replace(failure, sentence="100 % <b>"))
+    text = page(replace(failure, english=Words("Full", "100 % <b>")), "en")
     assert text.startswith("<!doctype html>")
     assert "100 %% &lt;b&gt;" in text
     assert "{" not in text.partition("<style>")[0]
-    assert json.loads(sentence(failure))["error"].startswith(failure.title)
+    assert json.loads(sentence(failure))["error"].startswith(failure.english.title)
 
 
 def test_a_name_instead_of_an_address_is_refused_with_the_setting_to_change() -> None:
