@@ -164,7 +164,17 @@ def log(*, live: bool) -> content.LogTab:
 
 def processes() -> list[content.Process]:
     return [
-        content.Process("k3v9q2m8x4p7", "worker", RUNNING, _ago(minutes=4), None, "", "/stop", "#"),
+        content.Process(
+            "k3v9q2m8x4p7",
+            "worker",
+            RUNNING,
+            _ago(minutes=4),
+            None,
+            "",
+            "/stop",
+            "#",
+            "ready in 4 s, after 2 s in the queue",
+        ),
         content.Process(
             "b7t2n5c9w1r6",
             "worker",

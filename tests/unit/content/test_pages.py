@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from fastapi import FastAPI
+from sqlalchemy import select
 from tests.factories.archives import targz
 from tests.factories.pages_app import Visitor, principal, publish
 
 from pilothouse.base import clock
 from pilothouse.content import service as content
-from pilothouse.content.models import Bundle, Content, Lock
+from pilothouse.content.models import Bundle, Content, Lock, Worker
 from pilothouse.gateway.models import UsageEvent
+from pilothouse.launcher.models import Job
 from pilothouse.storage.contract import Blob, put
 
 
@@ -112,6 +115,25 @@ def test_the_log_of_the_worker_is_read_from_the_launcher(app: FastAPI, visitor: 
     assert item.job_key in page
     visitor.post(f"/_/content/{item.guid}/log/jobs/{item.job_key}/stop")
     assert ">failed<" not in visitor.get(f"/_/content/{item.guid}").text
+
+
+def test_a_job_tells_how_long_its_start_took_and_how_long_it_waited_for_its_turn(
+    app: FastAPI, visitor: Visitor
+) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    visitor.sign_in("amara.okoye")
+
+    def told(*, waited_s: float, took_s: float | None) -> list[str]:
+        with app.state.database.write() as tx:
+            job = tx.scalars(select(Job).where(Job.key == item.job_key)).one()
+            worker = tx.scalars(select(Worker).where(Worker.job_id == job.id)).one()
+            worker.created_at = job.queued_at - timedelta(seconds=waited_s)
+            worker.ready_at = None if took_s is None else job.queued_at + timedelta(seconds=took_s)
+        return re.findall(r">(ready in [^<]+)<", visitor.get(f"/_/content/{item.guid}/log").text)
+
+    assert told(waited_s=0.2, took_s=4) == ["ready in 4 s"]
+    assert told(waited_s=75, took_s=0.5) == ["ready in 0.5 s, after 1 min 15 s in the queue"]
+    assert told(waited_s=75, took_s=None) == []
 
 
 def test_any_job_of_the_item_has_its_log_to_read_and_to_download(app: FastAPI, visitor: Visitor) -> None:

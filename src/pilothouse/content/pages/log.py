@@ -48,14 +48,14 @@ def show(visit: VisitOf, of: str = "") -> Response:
 
     def shown(tx: Tx, content: Content) -> dict[str, Any]:
         jobs = service.jobs(tx, visit.caller, content, limit=JOBS_SHOWN)
-        task = reading.standing(tx, [content])[content.id].deploy
+        task, starts = reading.standing(tx, [content])[content.id].deploy, reading.starts(tx, jobs)
         is_building = task is not None and task.state in reading.UNDER_WAY
         source = of or (DEPLOY if is_building or not jobs else WORKER)
         tab = _tab(visit, source, _piece(tx, visit, content, source, 0))
         return {
             "view": tab,
             "deploys": [_deploy(visit, task) for task in reading.deploys(tx, content, DEPLOYS_SHOWN)],
-            "processes": [_process(visit, job) for job in jobs],
+            "processes": [_process(visit, job, starts.get(job.id, "")) for job in jobs],
         }
 
     return visit.show("content/log.html", shown, permission=Permission.CONTENT_READ)
@@ -176,7 +176,7 @@ def _deploy(visit: Visit, task: Task) -> Process:
     return Process(str(task.id), what, badge, task.started_at, task.ended_at, task.error or "", "", log)
 
 
-def _process(visit: Visit, job: Job) -> Process:
+def _process(visit: Visit, job: Job, start: str) -> Process:
     if job.ended_at is None:
         badge = {
             "queued": Badge("waiting", "off"),
@@ -194,4 +194,5 @@ def _process(visit: Visit, job: Job) -> Process:
         job.reason,
         stop=f"{visit.base}/log/jobs/{job.key}/stop" if job.ended_at is None else "",
         log=f"{visit.base}/log?{urlencode({'of': job.key})}",
+        start=start,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from sqlalchemy import func, select
 
@@ -17,6 +18,7 @@ from pilothouse.content.pages.views import Card, Line, kind_shown
 from pilothouse.db import Tx
 from pilothouse.identity.models import User
 from pilothouse.identity.pages.views import initials
+from pilothouse.launcher.models import Job
 from pilothouse.tasks.models import Task, TaskLine, TaskState
 
 DEPLOY = "content.deploy"
@@ -38,6 +40,20 @@ class Standing:
 
     worker: Worker | None
     deploy: Task | None
+
+
+def starts(tx: Tx, jobs: Sequence[Job]) -> Mapping[int, str]:
+    """Of jobs that came up as workers, by their ids: how long that took, and the wait for a turn before it where there was one."""
+    asked = select(Worker).where(Worker.job_id.in_(job.id for job in jobs), Worker.ready_at.is_not(None))
+    workers = {worker.job_id: worker for worker in tx.scalars(asked)}
+    found = {}
+    for job in jobs:
+        worker = workers.get(job.id)
+        if worker is not None and worker.ready_at is not None:
+            waited = job.queued_at - worker.created_at
+            before = f", after {duration(waited)} in the queue" if waited >= timedelta(seconds=1) else ""
+            found[job.id] = f"ready in {duration(worker.ready_at - job.queued_at)}{before}"
+    return found
 
 
 def cards(tx: Tx, rows: Sequence[Content], base: str, caller: Principal | None = None) -> list[Card]:

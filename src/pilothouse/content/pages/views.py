@@ -225,7 +225,7 @@ class LogTab:
 
 @dataclass(frozen=True)
 class Process:
-    """One job of the content: what it does and how it ended."""
+    """One job of the content: what it does and how it ended. ``start`` is how long that took, in words."""
 
     key: str
     what: str
@@ -235,6 +235,7 @@ class Process:
     reason: str
     stop: str
     log: str = ""
+    start: str = ""
 
 
 @dataclass(frozen=True)
