@@ -30,16 +30,19 @@ from pilothouse.asgi.rendering import page  # noqa: E402
 
 #: The pictures of the documentation: a sample, and in which looks.
 SHOWN = {
-    "home-usual": ("light", "dark", "phone"),
+    "home-usual": ("light", "phone"),
     "gallery-usual": ("light", "dark"),
-    "content-versions": ("light",),
+    "content-compare": ("light",),
     "content-log": ("dark",),
-    "admin-overview": ("light", "dark", "phone"),
+    "content-runtime": ("light",),
+    "content-usage": ("light",),
+    "admin-overview": ("light", "phone"),
+    "admin-jobs": ("dark",),
     "admin-queue": ("light",),
     "admin-storage": ("light",),
     "admin-audit": ("light",),
-    "account-usual": ("light",),
     "login": ("light",),
+    "state-starting": ("light",),
 }
 DOCS = ROOT / "docs" / "screens"
 LOOKS = {"light": (1280, 800, "light"), "dark": (1280, 800, "dark"), "phone": (360, 760, "light")}
@@ -70,6 +73,10 @@ def gallery_of_samples() -> FastAPI:
         request.state.principal = sample.reader
         request.state.stage = _Stages().all()[0]
         return page(request, sample.template, **sample.values)
+
+    @app.get("/_/content/{guid}/standing")
+    def standing(guid: str) -> Response:
+        return Response(status_code=204)
 
     @app.get("/_/news")
     def news() -> dict[str, object]:

@@ -104,7 +104,7 @@ def test_a_log_grows_at_its_end_and_stops_when_the_deploy_has_ended(app: FastAPI
         task = tx.get(Task, item.task_id)
         task.state, task.error = "failed", "No module named 'numpyy'."
     tab.wait_for_selector(".log .end >> text=numpyy", timeout=8000)
-    assert tab.locator("[data-polls]").count() == 0
+    assert tab.locator(".log [data-polls]").count() == 0
 
 
 def test_a_deploy_that_ends_is_told_on_whatever_page_its_author_is(app: FastAPI, tab: Any) -> None:
@@ -149,7 +149,7 @@ def test_a_part_that_looks_again_keeps_what_it_has_while_the_server_is_away(brow
         with tab.expect_response("**/log/lines*"):
             pass
         tab.wait_for_timeout(200)
-        assert tab.locator(".log li time").count() == 2 and tab.locator("[data-polls]").count() == 1
+        assert tab.locator(".log li time").count() == 2 and tab.locator(".log [data-polls]").count() == 1
         assert "Away" not in tab.inner_text("main")
         tab.unroute("**/log/lines*")
         with app.state.database.write() as tx:

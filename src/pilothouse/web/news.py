@@ -67,9 +67,10 @@ def _in_stage(request: Request, tx: Tx, caller: Principal, stage: StageRef, sinc
     chosen = visible(caller, stage).where(Content.id.in_({task.subject_id for task in tasks}))
     rows = {row.id: row for row in tx.scalars(chosen)} if tasks else {}
     said = catalogue(frame(request).language).gettext
+    latest = {task.subject_id: task.id for task in reversed(tasks)}  # clients deploy a draft first, then activate it
     for task in reversed(tasks):
         row = rows.get(task.subject_id or 0)
-        if row is None:
+        if row is None or latest[task.subject_id] != task.id:
             continue
         title, address = row.title or row.name, f"{stage.path}_/content/{row.guid}"
         if task.state == TaskState.FAILED:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, SecretStr
 
 from pilothouse.asgi.context import SignedIn
+from pilothouse.asgi.formats import duration, size
 from pilothouse.asgi.rendering import page
 from pilothouse.base.access import Permission, require
 from pilothouse.settings import Loaded, Settings
@@ -19,6 +20,9 @@ from pilothouse.web.views import OptionLine, OptionSection, SettingsView
 router = APIRouter(prefix="/_/admin")
 #: What stands before the host in an address: a name, a password, a token.
 CREDENTIALS = re.compile(r"://[^/?#\s]*@")
+
+#: Names of options that count bytes.
+BYTES = re.compile(r"size|memory$|cache_limit$")
 
 
 @router.get("/settings")
@@ -49,17 +53,14 @@ def option_sections(loaded: Loaded) -> list[OptionSection]:
     for name, field in Settings.model_fields.items():
         value = getattr(loaded.settings, name)
         if not isinstance(value, BaseModel):
-            lines = [
-                OptionLine(f"{name}.{entry.key}", "", entry.model_dump_json(exclude={"key"}), _origin(loaded, name))
-                for entry in value
-            ]
+            lines = [OptionLine(f"{name}.{entry.key}", "", _fields(entry), _origin(loaded, name)) for entry in value]
             sections.append(OptionSection(name, field.description or "", lines))
             continue
         lines = [
             OptionLine(
                 f"{name}.{option}",
                 about.description or "",
-                _plain(getattr(value, option)),
+                _plain(getattr(value, option), option),
                 _origin(loaded, f"{name}.{option}"),
             )
             for option, about in type(value).model_fields.items()
@@ -72,13 +73,26 @@ def _origin(loaded: Loaded, name: str) -> str:
     return loaded.origins.get(name, "default")
 
 
-def _plain(value: Any) -> str:
+def _fields(entry: BaseModel) -> str:
+    """Those that say something, as a line."""
+    said = ((name, _plain(value, name)) for name, value in entry if name != "key" and value not in (None, "", {}, []))
+    return ", ".join(f"{name} = {words}" for name, words in said) or "—"
+
+
+def _plain(value: Any, name: str = "") -> str:
+    """As people read it: sizes and durations with their units."""
     if value is None:
         return "—"
     if isinstance(value, SecretStr):
         return "••••••"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, timedelta):
-        return f"{value.total_seconds():g} s"
+        return duration(value)
+    if isinstance(value, int) and BYTES.search(name):
+        return size(value)
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {_plain(item)}" for key, item in value.items()) or "—"
     if isinstance(value, list):
         return ", ".join(_plain(item) for item in value) or "—"
     return CREDENTIALS.sub("://••••••@", str(value)) or "—"

@@ -80,7 +80,7 @@ def _figures(request: Request, tx: Tx, caller: Principal) -> list[Figure]:
         Figure("Jobs", str(len(jobs)), f"{frozen} of them frozen", f"{base}/_/admin/jobs"),
         Figure("Queue", str(busy), f"{failed} failed in the last day", f"{base}/_/admin/queue"),
         Figure("People", f"{held.users:,}", f"{held.seen_today:,} seen in the last day", f"{base}/_/admin/users"),
-        Figure("Content", f"{held.content:,}", f"{held.bundles:,} bundles", f"{base}/_/content"),
+        Figure("Content", f"{held.content:,}", f"{held.bundles:,} bundle{'' if held.bundles == 1 else 's'}", f"{base}/_/content"),
         Figure("Free space", size(disk.free), f"of {size(disk.total)}", f"{base}/_/admin/storage"),
     ]  # fmt: skip
 
@@ -96,5 +96,5 @@ def _facts(request: Request) -> list[tuple[str, str]]:
         ("Freezing of jobs", found.freezer),
         ("Isolation of jobs", found.isolation),
         ("Trusted proxies", ", ".join(loaded.settings.gateway.trusted_proxies) or "none"),
-        *(("Launcher", fact) for fact in found.facts),
+        ("Launcher", " ".join(f if f.endswith(".") else f"{f}." for f in found.facts) or "—"),
     ]

@@ -386,3 +386,14 @@ def test_the_text_of_a_changed_file_is_shown_line_by_line(app: FastAPI, visitor:
     assert "could not be read" in visitor.get(broken).text
     visitor.sign_in("henrik.dahl")
     assert visitor.get(f"{base}&name=app.py").status_code == 404
+
+
+def test_the_head_of_an_item_tells_how_it_stands_now(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor", worker="frozen", open_to="logged_in")
+    visitor.sign_in("clara.voss")
+    assert f'hx-get="/_/content/{item.guid}/standing"' in visitor.get(f"/_/content/{item.guid}").text
+    assert ">frozen<" in visitor.get(f"/_/content/{item.guid}/standing").text.replace("</svg>", ">")
+    with app.state.database.write() as tx:
+        tx.query(Worker).one().state = "ready"
+    assert "running" in visitor.get(f"/_/content/{item.guid}/standing").text
+    assert visitor.get("/_/content/00000000-0000-0000-0000-000000000000/standing").status_code == 404

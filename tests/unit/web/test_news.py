@@ -5,8 +5,12 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from fastapi import FastAPI
-from tests.factories.pages_app import Visitor, publish
+from tests.factories.pages_app import Visitor, principal, publish
 
+from pilothouse.base import clock
+from pilothouse.content import service as content
+from pilothouse.content.models import Bundle, Content
+from pilothouse.tasks.models import Task
 from pilothouse.testing.clock import FrozenClock
 
 
@@ -49,3 +53,19 @@ def test_a_failure_leads_to_its_log_and_nobody_else_hears_of_it(app: FastAPI, vi
     assert (one["is_good"], one["href"]) == (False, f"/_/content/{item.guid}/log?of=deploy")
     visitor.sign_in("jonas.brandt")
     assert told(visitor, start) == []
+
+
+def test_a_draft_that_was_activated_at_once_is_one_piece_of_news(app: FastAPI, visitor: Visitor) -> None:
+    visitor.sign_in("amara.okoye")
+    start = visitor.get("/_/news").json()["until"]
+    item = publish(app, "amara.okoye", "Plant monitor")
+    with app.state.database.write() as tx:
+        draft = tx.get(Task, item.task_id)
+        draft.args = draft.args | {"activate": False}
+    assert told(visitor, start) == ["Plant monitor has a new draft."]
+    actor = principal(app, "amara.okoye")
+    with app.state.database.write() as tx:
+        row, bundle = tx.query(Content).one(), tx.query(Bundle).one()
+        task = content.activate(tx, actor, row, bundle=bundle)
+        task.state, task.ended_at = "done", clock.now()
+    assert told(visitor, start) == ["Plant monitor is live."]

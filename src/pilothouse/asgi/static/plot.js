@@ -52,11 +52,12 @@
     drawn.get(figure)?.destroy();
     const most = Math.max(0, ...data.slice(1).flat());
     const top = most > 0 && most < 1 ? most : Math.max(1, most);
+    const isWhole = most === 0 || most >= 1;
     const whole = (plot, splits) => splits.map((value) => (Number.isInteger(value) ? value : ""));
     const plot = new uPlot({
       width: place.clientWidth, height: HEIGHT, legend: { show: false }, cursor: { y: false, drag: { x: false, y: false } },
       scales: { x: { time: true }, y: { range: [0, top * 1.1] } },
-      axes: [{ ...axis(), size: 30, values: stamps }, { ...axis(), size: 44, incrs: most >= 1 && most < 40 ? [1, 2, 5, 10] : undefined, values: most >= 1 && most < 10 ? whole : undefined }],
+      axes: [{ ...axis(), size: 30, values: stamps }, { ...axis(), size: 44, incrs: isWhole && most < 40 ? [1, 2, 5, 10] : undefined, values: isWhole && most < 10 ? whole : undefined }],
       series: [{}, ...heads.map(look)],
       hooks: { setCursor: [(self) => tell(figure, self)] },
     }, data, place);

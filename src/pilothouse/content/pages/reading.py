@@ -144,6 +144,8 @@ def last_words(tx: Tx, task: Task) -> str:
 
 
 def deploy_badge(task: Task) -> Badge:
+    if task.state == TaskState.DONE and not task.args.get("activate", True):
+        return Badge("ready", "good")
     return {
         TaskState.QUEUED.value: Badge("waiting", "off"),
         TaskState.RUNNING.value: Badge("building", "busy"),
