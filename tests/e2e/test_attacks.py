@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from tests.factories.hostile import SECRET, Battlefield, prepare
-from tests.factories.installation import installed, until
+from tests.factories.installation import BIN, installed, until
+from tests.factories.open_python import open_bin
 
 from pilothouse.launcher.backends.local.packetfilter import PacketFilter
 from pilothouse.testing.launcher import PYTHON
@@ -54,7 +55,10 @@ for path in paths:
 
 @pytest.fixture(scope="module")
 def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Battlefield]:
-    with installed("[launcher]\nsandbox = 'required'\npacket_filter = 'required'\n") as ph:
+    with (
+        open_bin(otherwise=BIN) as folder,
+        installed("[launcher]\nsandbox = 'required'\npacket_filter = 'required'\n", bin=folder) as ph,
+    ):
         yield prepare(ph, tmp_path_factory.mktemp("apps"))
 
 

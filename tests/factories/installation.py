@@ -41,6 +41,7 @@ class Installation:
     bootstrap: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(32)).decode())
     key: str = ""
     server: subprocess.Popen[bytes] | None = None
+    bin: Path = BIN
 
     @property
     def home(self) -> Path:
@@ -58,7 +59,15 @@ class Installation:
         """Start `pilothouse serve`; adopt what an earlier one left running."""
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / "pilothouse.toml").write_text(self.settings)
-        command = [str(BIN / "pilothouse"), "serve", "--home", str(self.home), "--port", str(self.port), "--stop-jobs"]
+        command = [
+            str(self.bin / "pilothouse"),
+            "serve",
+            "--home",
+            str(self.home),
+            "--port",
+            str(self.port),
+            "--stop-jobs",
+        ]
         with (self.root / "serve.log").open("ab") as log:
             self.server = subprocess.Popen(
                 command,
@@ -95,7 +104,7 @@ class Installation:
         self.server = None
 
     def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        command = [str(BIN / "pilothouse"), *arguments]
+        command = [str(self.bin / "pilothouse"), *arguments]
         done = subprocess.run(command, env=self._variables(), text=True, capture_output=True, timeout=120, check=False)
         assert not check or done.returncode == 0, done.stderr + done.stdout
         return done
@@ -156,11 +165,12 @@ class Installation:
         return "\n--- log ---\n".join(found)
 
     def process(self, name: str) -> int:
-        """The pid of the ``control-plane`` or ``envoy`` that the supervisor runs now, from its records."""
+        """The pid of the ``control-plane``, ``envoy`` or ``runner`` that the supervisor runs now, from its records."""
         marks = {
             "control-plane": f"pilothouse worker --home {self.home}",
             "envoy": f"-c {self.home}/run/",
             "supervisor": f"{self.home}/run/supervisor.json",
+            "runner": f"{self.home}/run/runner.json",
         }
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
@@ -223,9 +233,10 @@ def new_installation(settings: str = "", db_url: str | None = None) -> Installat
 
 
 @contextmanager
-def installed(settings: str = "", db_url: str | None = None) -> Iterator[Installation]:
+def installed(settings: str = "", db_url: str | None = None, bin: Path = BIN) -> Iterator[Installation]:
     """One that is started and has an administrator; it is stopped and removed at the end of the block."""
     made = new_installation(settings, db_url)
+    made.bin = bin
     try:
         made.start()
         made.make_administrator()

@@ -83,7 +83,7 @@ def pages_app(database: Database, home: Path) -> FastAPI:
     state.resolver = identity.Resolver(database, watch, cookie="ph_login_test")
     state.xsrf_key, state.secrets = XSRF_KEY, Secrets(lambda: Keys({"k1": b"s" * 32}, "k1"))
     state.blobs, state.launcher = DiskStore(home / "blobs"), QuietLauncher()
-    state.custodian = OWN
+    state.custodian, state.why_root = OWN, lambda: "/root is closed to other users."
     state.content_origin = "http://localhost:3940"
     state.people = People(_names, _find)
     for router in (

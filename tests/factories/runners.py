@@ -17,10 +17,10 @@ from typing import Any
 
 from tests.factories.source import SOURCE
 
-from pilothouse.launcher.backends.local import LocalOptions
-from pilothouse.launcher.backends.runner import plan, wire
+from pilothouse.launcher import runner_plan
+from pilothouse.launcher.backends.runner import wire
 from pilothouse.launcher.backends.runner.client import RunnerLauncher
-from pilothouse.launcher.backends.runner.plan import RunnerPlan
+from pilothouse.launcher.runner_plan import RunnerPlan
 from pilothouse.storage.custody import SCRIPTS
 
 FIRST_UID = 200_001
@@ -41,7 +41,7 @@ class Runners:
     def start(self) -> None:
         """Start it and wait until it listens."""
         file = self.home / "runner.json"
-        plan.write(self.plan, file)
+        runner_plan.write(self.plan, file)
         command = [self.interpreter, "-I", "-c", BEGIN, str(file)]
         with (self.home / "runner.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
@@ -84,13 +84,15 @@ def running(peer: int | None = None, interpreter: str = sys.executable, **local:
     made = RunnerPlan(
         socket=home / "runner.sock",
         peer=os.geteuid() if peer is None else peer,
+        group=os.getegid() if peer is None else peer,
         first_uid=FIRST_UID,
-        local=LocalOptions(jobs=home / "jobs", **local),
+        jobs=home / "jobs",
         never=(FIRST_UID - 2, FIRST_UID + 7),
         readable=(home / "apps", home / "libraries"),
         writable=(home / "builds",),
-        files=(Path("/usr/bin/env"),),
+        exact=(Path("/usr/bin/env"),),
         scripts=SCRIPTS,
+        **local,
     )
     found = Runners(home, made, interpreter)
     try:

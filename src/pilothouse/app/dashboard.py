@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from pilothouse.app import personal
 from pilothouse.app.house import House
+from pilothouse.app.owner import why_root
 from pilothouse.asgi import problems, static_files
 from pilothouse.asgi.branding import branding
 from pilothouse.audit import api as audit_api
@@ -55,6 +57,7 @@ def dashboard(house: House) -> FastAPI:
         house.xsrf_key,
     )
     state.custodian = house.engines.custodian
+    state.why_root = partial(why_root, house.loaded)
     state.identity_rules, state.people = house.rules, People(_names, _find)
     state.content_origin, state.branding = origins(house).content, branding(house.loaded.settings.web)
     for part in (

@@ -6,10 +6,12 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
 from pilothouse.app.house import made, runtimes_of, sinks_of
+from pilothouse.app.owner import acting_for, server_user
 from pilothouse.app.server import bootstrap_secret
 from pilothouse.app.serving import gateway_user
 from pilothouse.audit.service import behind
@@ -49,7 +51,8 @@ def examine(loaded: Loaded) -> list[Finding]:
 
 def _guarded(part: Callable[[Loaded], Iterator[Finding]], loaded: Loaded) -> list[Finding]:
     try:
-        return list(part(loaded))
+        with acting_for(loaded.home) if part in (_database, _runtimes, _audit) else nullcontext():
+            return list(part(loaded))
     except (PilothouseError, OSError) as error:
         return [Finding("broken", part.__name__.strip("_"), str(error))]
 
@@ -90,6 +93,11 @@ def _gateway(loaded: Loaded) -> Iterator[Finding]:
         yield Finding("weak", "gateway", f"The gateway runs as root: {why}")
     elif uid is not None:
         yield Finding("good", "gateway", f"It runs as a user of its own, {uid}.")
+    owner, why = server_user(loaded)
+    if why:
+        yield Finding("weak", "server", f"The control plane runs as root: {why}")
+    elif owner is not None:
+        yield Finding("good", "server", f"It runs as user {owner.uid}; only the runner, which starts jobs, is root.")
 
 
 def _runtimes(loaded: Loaded) -> Iterator[Finding]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pilothouse.app.owner import has_users, is_ours
 from pilothouse.app.server import disk_id, installation_id
 from pilothouse.audit import audit_sinks
 from pilothouse.audit.contract import AuditSink
@@ -32,6 +32,7 @@ from pilothouse.settings import Loaded
 from pilothouse.stages import Stages
 from pilothouse.storage import blob_stores
 from pilothouse.storage.contract import BlobStore
+from pilothouse.storage.custody import OWN, Custodian
 from pilothouse.storage.unpack import UnpackLimits
 
 
@@ -117,12 +118,15 @@ def sinks_of(loaded: Loaded) -> dict[str, AuditSink]:
 
 def _engines(loaded: Loaded, database: Database, secrets: Secrets, stages: Stages) -> ContentEngines:
     home, settings, content = loaded.home, loaded.settings, loaded.settings.content
+    launcher, custodian = _launcher(loaded)
+    users = has_users(home)
     return ContentEngines(
         database=database,
         secrets=secrets,
         jobs_key=load_key(home / "keys" / "jobs.json"),
         blobs=made(blob_stores, "disk")(home / "blobs"),
-        launcher=made(launchers, settings.launcher.backend).from_settings(home, settings.launcher),
+        launcher=launcher,
+        custodian=custodian,
         languages=_languages(loaded),
         stages=stages,
         apps=home / "apps",
@@ -130,7 +134,7 @@ def _engines(loaded: Loaded, database: Database, secrets: Secrets, stages: Stage
         matching=_matching(loaded, stages),
         public_url=lambda stage_id: loaded.public_url + ((s.path.rstrip("/")) if (s := stages.by_id(stage_id)) else ""),
         rules=WorkerRules(settings, stages),
-        uid_of=lambda content_id: settings.launcher.uid_base + content_id if os.geteuid() == 0 else None,
+        uid_of=lambda content_id: settings.launcher.uid_base + content_id if users else None,
         unpack_limits=UnpackLimits(content.unpacked_files_limit, content.unpacked_size_limit),
         drain_timeout=content.drain_timeout,
         builds=home / "cache" / "builds",
@@ -142,6 +146,15 @@ def _engines(loaded: Loaded, database: Database, secrets: Secrets, stages: Stage
     )
 
 
+def _launcher(loaded: Loaded) -> tuple[Launcher, Custodian]:
+    """What runs jobs, and what works on files of their users: the runner does both for a server that has one."""
+    home, options = loaded.home, loaded.settings.launcher
+    if options.backend == "local" and is_ours(home):
+        runner = made(launchers, "runner").from_settings(home, options)
+        return runner, runner
+    return made(launchers, options.backend).from_settings(home, options), OWN
+
+
 def made(seam: Seam[Any], name: str) -> Any:
     """The class behind a name, to be made as it wants; what is made keeps the seam's contract."""
     return seam.load(name)
@@ -150,7 +163,7 @@ def made(seam: Seam[Any], name: str) -> Any:
 def runtimes_of(loaded: Loaded) -> Callable[[], list[Runtime]]:
     """Jobs that run under another uid need an interpreter that uid can read."""
     options = loaded.settings.runtimes
-    for_uid = loaded.settings.launcher.uid_base if os.geteuid() == 0 else None
+    for_uid = loaded.settings.launcher.uid_base if has_users(loaded.home) else None
     managed = ManagedPythons.from_settings(loaded.home, options)
 
     def found() -> list[Runtime]:

@@ -12,12 +12,14 @@ from sqlalchemy import make_url
 
 from pilothouse.app.dashboard import dashboard
 from pilothouse.app.house import House, build
+from pilothouse.app.owner import acting_for
 from pilothouse.app.rotation import rotate, rotate_grants
 from pilothouse.audit.contract import heads_in
 from pilothouse.audit.service import verify
 from pilothouse.base.access import SYSTEM
 from pilothouse.base.errors import NotFound
-from pilothouse.db.schema import check
+from pilothouse.db import Database
+from pilothouse.db.schema import check, migrate
 from pilothouse.launcher.contract import FINAL
 from pilothouse.settings import Loaded, load
 from pilothouse.stages import sync
@@ -38,19 +40,16 @@ class HeadsMissing(NotFound):
 @contextmanager
 def local_api(home: Path, *, file: Path | None = None) -> Iterator[Any]:
     """The ASGI application of ``/api/v1``; every request is the system's. Works beside a running server and without one."""
-    house = _existing(load(home, file=file))
-    with house.database.write() as tx:
-        sync(tx, house.loaded.settings.stages)
-    inner, stage = dashboard(house), house.stages.all()[0]
+    with existing_house(load(home, file=file)) as house:
+        with house.database.write() as tx:
+            sync(tx, house.loaded.settings.stages)
+        inner, stage = dashboard(house), house.stages.all()[0]
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        state = dict(scope.get("state") or {}, principal=SYSTEM, stage=stage, client="", xsrf="")
-        await inner({**scope, "state": state}, receive, send)
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            state = dict(scope.get("state") or {}, principal=SYSTEM, stage=stage, client="", xsrf="")
+            await inner({**scope, "state": state}, receive, send)
 
-    try:
         yield app
-    finally:
-        house.database.close()
 
 
 def verify_audit(loaded: Loaded, *, heads: Path | None = None) -> dict[str, Any]:
@@ -61,16 +60,12 @@ def verify_audit(loaded: Loaded, *, heads: Path | None = None) -> dict[str, Any]
     """
     if heads is not None and not heads.is_file():
         raise HeadsMissing(f"There is no file {heads}. Name a copy of the audit heads that was kept elsewhere.")
-    house = _existing(loaded)
-    try:
+    kept = heads_in(heads.read_text(errors="replace").splitlines()) if heads is not None else None
+    with existing_house(loaded) as house:
         if heads is None:
             house.sealer.run()
             kept = house.sealer.heads()
-        else:
-            kept = heads_in(heads.read_text(errors="replace").splitlines())
         report = verify(house.database, house.audit_key, kept)
-    finally:
-        house.database.close()
     return {
         "intact": report.is_intact,
         "sealed": report.sealed,
@@ -82,30 +77,34 @@ def verify_audit(loaded: Loaded, *, heads: Path | None = None) -> dict[str, Any]
 
 @contextmanager
 def existing_house(loaded: Loaded) -> Iterator[House]:
-    """The engines of an installation that was started before, for one command. Raises `NoInstallation`."""
-    house = _existing(loaded)
-    try:
-        yield house
-    finally:
-        house.database.close()
+    """The engines of an installation that was started before, for one command, which root gives as the home's owner.
+
+    Raises `NoInstallation`, `OwnerCannotRead`.
+    """
+    with acting_for(loaded.home):
+        house = _existing(loaded)
+        try:
+            yield house
+        finally:
+            house.database.close()
+
+
+def bring_up_to_date(loaded: Loaded) -> list[str]:
+    """The migrations that were applied to the database."""
+    with acting_for(loaded.home):
+        return migrate(Database(loaded.db_url))
 
 
 def rotate_secrets(loaded: Loaded) -> dict[str, Any]:
     """See `rotation.rotate`."""
-    house = _existing(loaded)
-    try:
+    with existing_house(loaded) as house:
         return rotate(house)
-    finally:
-        house.database.close()
 
 
 def rotate_grant_keys(loaded: Loaded) -> dict[str, Any]:
     """See `rotation.rotate_grants`."""
-    house = _existing(loaded)
-    try:
+    with existing_house(loaded) as house:
         return rotate_grants(house)
-    finally:
-        house.database.close()
 
 
 def stop_all_jobs(house: House, *, patience_s: float = 15.0) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import select
 
 from pilothouse.app.house import House
+from pilothouse.app.owner import as_started
 from pilothouse.app.serving import grant_plan
 from pilothouse.audit.service import record
 from pilothouse.base.access import SYSTEM
+from pilothouse.base.errors import Denied
 from pilothouse.content.models import Variable
 from pilothouse.content.service.variables import place_of
 from pilothouse.db import Row
@@ -23,6 +26,12 @@ SEALED: dict[type[Row], Callable[[Any], Place]] = {
     Variable: lambda row: place_of(row.content_id, row.name),
 }
 BATCH = 100
+
+
+class NotTheGatewaysUser(Denied):
+    """Only who starts the server may change what the gateway goes by. Run the command as root."""
+
+    code = "app/not-the-gateways-user"
 
 
 def rotate(house: House) -> dict[str, Any]:
@@ -46,11 +55,16 @@ def rotate_grants(house: House) -> dict[str, Any]:
 
     Until the gateway has taken it over, within seconds, it asks the door for every request; none fails.
     """
-    path = house.loaded.home / "keys" / "grants.json"
+    path, run = house.loaded.home / "keys" / "grants.json", house.loaded.home / "run"
+    with as_started():
+        if not os.access(run, os.W_OK, effective_ids=True):
+            raise NotTheGatewaysUser
     load_keys(path)
     with rotating(path):
         kid = renew(path)
-        runs = change_grant_keys(house.loaded.home / "run", grant_plan(house.loaded))
+        plan = grant_plan(house.loaded)
+        with as_started():  # the gateway's plan is root's, where root started it
+            runs = change_grant_keys(run, plan)
         with house.database.write() as tx:
             record(tx, SYSTEM, "gateway:grants:rotated", None, after={"key_id": kid})
     return {"key": kid, "gateway": "takes it over" if runs else "does not run"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from sqlalchemy import or_, select
 
 from pilothouse.app.house import House
+from pilothouse.app.owner import has_users
 from pilothouse.audit.service import record
 from pilothouse.base.access import SYSTEM
 from pilothouse.base.errors import Conflict
@@ -51,7 +51,7 @@ def add_runtime(house: House, version: str, log: Log) -> dict[str, Any]:
     """Install a Python; a running server offers it from the next deploy on. Raises what `ManagedPythons.add` raises."""
     managed = _managed(house)
     before = set(managed.installed())
-    full = managed.add(version, log, for_all=os.geteuid() == 0)
+    full = managed.add(version, log, for_all=has_users(house.loaded.home))
     if full not in before:
         with house.database.write() as tx:
             record(tx, SYSTEM, "runtimes:runtime:added", None, after={"language": "python", "version": full})

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import os
 import stat
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pilothouse import __version__
-from pilothouse.app.server import bootstrap_secret, host_names, installation_id
+from pilothouse.app.owner import INSIDE, Owner, done_as, hand_over, let_read, owner_of, server_user, take_back
+from pilothouse.app.runner import runner_plan
+from pilothouse.app.server import bootstrap_secret, disk_id, host_names, installation_id
+from pilothouse.audit.contract import HEAD_FILE
 from pilothouse.base.errors import Conflict, Invalid
 from pilothouse.content import content_kinds
 from pilothouse.db import Database
@@ -20,8 +26,10 @@ from pilothouse.db.secrets import load_keys
 from pilothouse.gateway import grants
 from pilothouse.gateway.envoy import EnvoyPlan, GrantPlan, Listener, Origin, Site, dashboard
 from pilothouse.gateway.envoy.binary import find
-from pilothouse.gateway.serving import ControlPlane, Served, door_secret, prepare
+from pilothouse.gateway.serving import ControlPlane, Served, User, digest, door_secret, end_control_plane, prepare
+from pilothouse.gateway.supervisor.plan import Program
 from pilothouse.identity.contract import cookie_name as login_cookie
+from pilothouse.launcher.runner_plan import MODULE, write
 from pilothouse.settings import Loaded, Settings, SettingsInvalid
 from pilothouse.stages.service import stage_paths
 
@@ -55,37 +63,38 @@ def gateway_user(loaded: Loaded, binary: Path) -> tuple[int | None, str]:
     return loaded.settings.launcher.gateway_uid, ""
 
 
-def prepare_home(loaded: Loaded, gateway_uid: int | None = None) -> None:
+def prepare_home(loaded: Loaded, gateway_uid: int | None = None, owner: Owner | None = None) -> None:
     """Make the folders. ``keys`` and ``db`` are the server's alone, ``run`` and ``logs`` its own and the gateway's; jobs of
-    other uids must be able to pass through the rest.
+    other uids must be able to pass through the rest. With an ``owner``, what root writes to or runs from stays root's, and the
+    group that the owner has with the gateway may pass through it.
     """
-    shared = 0o700 if gateway_uid is None else 0o710
-    home = loaded.home
+    group = owner.shared if owner else gateway_uid
+    shared, home = 0o700 if group is None else 0o710, loaded.home
     if len(str(home / "run" / "gw" / "envoy-00000000.sock")) > SOCKET_LIMIT:
         raise HomeUnusable(f"The path of the home, {home}, is too long for unix sockets. Choose a shorter one.")
     try:
-        for name, mode in (
-            ("", 0o711),
-            ("keys", 0o700),
-            ("db", 0o700),
-            ("run", shared),
-            ("logs", shared),
-            ("blobs", 0o700),
-            ("apps", 0o711),
-            ("runtimes", 0o755),
-        ):
-            folder = home / name
-            folder.mkdir(parents=True, exist_ok=True)
-            if stat.S_IMODE(folder.stat().st_mode) != mode:
-                folder.chmod(mode)
-            if mode == 0o710:
-                os.chown(folder, -1, gateway_uid or -1)
-        for stage in (home / "apps").iterdir():
-            stage.chmod(0o711)
+        for name, mode in (("", 0o751 if owner else 0o711), ("run", shared), ("logs", shared)):
+            _make(home / name, mode)
+            if group is not None:
+                os.chown(home / name, -1, owner.gid if owner and not name else group)
+        for name, mode in (("keys", 0o700), ("db", 0o700), ("blobs", 0o700), ("apps", 0o711), ("runtimes", 0o755)):
+            _make(home / name, mode)
+        if owner:
+            _make(home / "jobs", 0o711)
+            for name in ("libraries", "cache"):
+                _make(home / name, 0o755)
+            for name in (*INSIDE, "apps"):
+                os.chown(home / name, owner.uid, owner.gid, follow_symlinks=False)
     except OSError as error:
         raise HomeUnusable(
             f"The home folder {home} can't be used: {error.strerror}. Choose another with --home."
         ) from error
+
+
+def _make(folder: Path, mode: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if stat.S_IMODE(folder.stat().st_mode) != mode:
+        folder.chmod(mode)
 
 
 def check_kinds(settings: Settings) -> None:
@@ -107,27 +116,73 @@ def prepare_serving(loaded: Loaded, *, worker_arguments: Sequence[str], stop_job
     bootstrap_secret(loaded)
     check_kinds(loaded.settings)
     binary = find(loaded.settings.gateway.envoy_path, sha256=loaded.settings.gateway.envoy_sha256)
-    gateway_uid, _ = gateway_user(loaded, binary.path)
-    prepare_home(loaded, gateway_uid)
+    (gateway_uid, _), (owner, _) = gateway_user(loaded, binary.path), server_user(loaded)
+    prepare_home(loaded, gateway_uid, owner)
     _refuse_if_running(loaded)
+    if owner_of(loaded.home) != owner:
+        end_control_plane(loaded.home / "run")
+    if owner is None:
+        take_back(loaded)
+    runner = _handed_over(loaded, owner) if owner else None
+    secrets = GatewaySecrets.from_json(done_as(owner, lambda: _inside(loaded)))
+    program = [sys.executable, "-m", "pilothouse"]
+    facts = json.dumps([__version__, loaded.settings.model_dump(mode="json"), _secret_facts(loaded)], default=str)
+    served = Served(
+        envoy=envoy_plan(loaded, secrets),
+        binary=binary,
+        uid=gateway_uid,
+        control_plane=ControlPlane(
+            [*program, "worker", *worker_arguments, "--fd", "{fd}"],
+            facts=facts,
+            env={"HOME": str(loaded.home / "cache")} if owner else {},
+            user=User(owner.uid, owner.gid, owner.shared) if owner else None,
+        ),
+        logs=loaded.home / "logs",
+        url=loaded.public_url,
+        concurrency=loaded.settings.gateway.concurrency,
+        stop_jobs=[*program, "stop-jobs", *worker_arguments] if stop_jobs else (),
+        runner=runner,
+        kept_logs=[str(loaded.home / HEAD_FILE)] if owner and loaded.settings.audit.head_file is None else (),
+    )
+    return prepare(served)
+
+
+def _handed_over(loaded: Loaded, owner: Owner) -> Program:
+    """The home is its owner's, and there is a plan for the runner, which is returned as a program to keep running."""
+    disk_id(loaded.home)
+    (loaded.home / "logs" / "disk.json").chmod(0o644)
+    try:
+        hand_over(loaded, owner)
+    except OSError as error:
+        raise HomeUnusable(
+            f"The home {loaded.home} can't be handed over to user {owner.uid} ({error}). "
+            "Put it on a disk where root may do so, or set server.user to root."
+        ) from error
+    if loaded.file is not None and loaded.file.parent == loaded.home:
+        let_read(loaded.file, owner)
+    plan, file = runner_plan(loaded, owner), loaded.home / "run" / "runner.json"
+    write(plan, file)
+    return Program(
+        argv=(sys.executable, "-I", "-m", MODULE, str(file)),
+        digest=digest(__version__, repr(plan)),
+        ready_socket=str(plan.socket),
+        ready_path="",
+        grace_s=5.0,
+        gid=owner.gid,
+    )
+
+
+def _inside(loaded: Loaded) -> dict[str, Any]:
+    """What is read and made inside the home, as its owner: the schema, and the gateway's secrets."""
+    for stage in (loaded.home / "apps").iterdir():
+        if stage.is_dir() and not stage.is_symlink():
+            stage.chmod(0o711)
     database = Database(loaded.db_url)
     try:
         prepare_schema(database)
     finally:
         database.close()
-    program = [sys.executable, "-m", "pilothouse"]
-    facts = json.dumps([__version__, loaded.settings.model_dump(mode="json"), _secret_facts(loaded)], default=str)
-    served = Served(
-        envoy=envoy_plan(loaded),
-        binary=binary,
-        uid=gateway_uid,
-        control_plane=ControlPlane([*program, "worker", *worker_arguments, "--fd", "{fd}"], facts=facts),
-        logs=loaded.home / "logs",
-        url=loaded.public_url,
-        concurrency=loaded.settings.gateway.concurrency,
-        stop_jobs=[*program, "stop-jobs", *worker_arguments] if stop_jobs else (),
-    )
-    return prepare(served)
+    return GatewaySecrets.read(loaded).as_json()
 
 
 def _refuse_if_running(loaded: Loaded) -> None:
@@ -141,11 +196,36 @@ def _refuse_if_running(loaded: Loaded) -> None:
             ) from None
 
 
-def envoy_plan(loaded: Loaded) -> EnvoyPlan:
+@dataclass(frozen=True)
+class GatewaySecrets:
+    """What the gateway's configuration holds of the keys."""
+
+    installation: str
+    door: str = field(repr=False)
+    grants: Mapping[str, bytes] = field(repr=False)
+
+    @classmethod
+    def read(cls, loaded: Loaded) -> GatewaySecrets:
+        """From the home, where they are made at first use."""
+        keys = loaded.home / "keys"
+        return cls(installation_id(keys), door_secret(keys), load_keys(keys / "grants.json")().by_id)
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> GatewaySecrets:
+        return cls(said["installation"], said["door"], {k: base64.b64decode(v) for k, v in said["grants"].items()})
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON values, for a pipe."""
+        grants = {kid: base64.b64encode(key).decode() for kid, key in self.grants.items()}
+        return {"installation": self.installation, "door": self.door, "grants": grants}
+
+
+def envoy_plan(loaded: Loaded, secrets: GatewaySecrets | None = None) -> EnvoyPlan:
     """Three ports, one for each origin; with names of their own, those too (SECURITY 1)."""
     server, gateway, hosts = loaded.settings.server, loaded.settings.gateway, host_names(loaded)
     sessions = (server.session_host,) if server.session_host else hosts
     contents = (server.content_host,) if server.content_host else hosts
+    secrets = secrets or GatewaySecrets.read(loaded)
     return EnvoyPlan(
         run=loaded.home / "run",
         bind=server.host,
@@ -154,9 +234,9 @@ def envoy_plan(loaded: Loaded) -> EnvoyPlan:
             Listener(loaded.content_port, (Site(Origin.CONTENT, contents),)),
             Listener(loaded.session_port, (Site(Origin.SESSION, sessions),), keeps_slashes=True),
         ),
-        door_secret=door_secret(loaded.home / "keys"),
+        door_secret=secrets.door,
         access_log=loaded.home / "logs" / "access.log",
-        grants=grant_plan(loaded),
+        grants=grant_plan(loaded, secrets),
         files={"apps": (loaded.home / "apps").resolve()},
         stage_paths=stage_paths(loaded.settings.stages),
         door_timeout_s=loaded.settings.content.init_timeout.total_seconds() + DOOR_MARGIN_S,
@@ -165,14 +245,14 @@ def envoy_plan(loaded: Loaded) -> EnvoyPlan:
     )
 
 
-def grant_plan(loaded: Loaded) -> GrantPlan:
-    keys, https = loaded.home / "keys", loaded.public_url.startswith("https:")
-    installation = installation_id(keys)
+def grant_plan(loaded: Loaded, secrets: GatewaySecrets | None = None) -> GrantPlan:
+    secrets = secrets or GatewaySecrets.read(loaded)
+    https = loaded.public_url.startswith("https:")
     return GrantPlan(
-        issuer=installation,
-        cookie=grants.cookie_name(installation, https=https),
-        login_cookie=login_cookie(installation, https=https),
-        keys=load_keys(keys / "grants.json")().by_id,
+        issuer=secrets.installation,
+        cookie=grants.cookie_name(secrets.installation, https=https),
+        login_cookie=login_cookie(secrets.installation, https=https),
+        keys=secrets.grants,
     )
 
 

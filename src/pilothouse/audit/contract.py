@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from pilothouse.db import Tx
+
+#: In the home, beside the server's log: where heads are kept unless the settings name another file.
+HEAD_FILE = Path("logs") / "audit-head.log"
 
 
 class Verdict(Enum):

@@ -9,11 +9,10 @@ from pilothouse.cli.options import AsJson, Config, Home, home_or_default, show
 
 def migrate(home: Home = None, config: Config = None, as_json: AsJson = False) -> None:
     """Bring the database's schema up to date. Safe to repeat."""
-    from pilothouse.db import Database
-    from pilothouse.db.schema import migrate as bring_up_to_date
+    from pilothouse.app.local import bring_up_to_date
     from pilothouse.settings import load
 
-    done = bring_up_to_date(Database(load(home_or_default(home), file=config).db_url))
+    done = bring_up_to_date(load(home_or_default(home), file=config))
     show({"applied": ", ".join(done) or "nothing: the schema is up to date"}, as_json=as_json)
 
 

@@ -54,11 +54,12 @@ def worker(
 
 def stop_jobs(home: Home = None, config: Config = None, host: Host = None, port: Port = None) -> None:
     """End all jobs of this installation and wait for them; run by the supervisor at its end."""
-    from pilothouse.app.house import build
-    from pilothouse.app.local import stop_all_jobs
+    from pilothouse.app.local import existing_house, stop_all_jobs
     from pilothouse.settings import load
 
-    stop_all_jobs(build(load(home_or_default(home), file=config, flags={"server.host": host, "server.port": port})))
+    loaded = load(home_or_default(home), file=config, flags={"server.host": host, "server.port": port})
+    with existing_house(loaded) as house:
+        stop_all_jobs(house)
 
 
 def _arguments(home: Path, config: Path | None, host: str | None, port: int | None) -> list[str]:

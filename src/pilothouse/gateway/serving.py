@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from pilothouse.gateway.envoy import EnvoyPlan, GrantPlan, config
 from pilothouse.gateway.envoy.binary import Binary
 from pilothouse.gateway.envoy.grants import key_set
 from pilothouse.gateway.supervisor import plan
+from pilothouse.gateway.supervisor.process import adopt
 
 FLUSH_MS = "1000"
 #: Configurations kept: the running one must stay readable even when a second `serve` on the same home is refused.
@@ -25,10 +27,20 @@ CONFIGURATIONS_KEPT = 5
 
 
 @dataclass(frozen=True)
+class User:
+    """Whom a program runs as. ``shared`` is its second group: the gateway's, by which it passes through what both use."""
+
+    uid: int
+    gid: int
+    shared: int
+
+
+@dataclass(frozen=True)
 class ControlPlane:
     """How the control plane is started. ``argv`` holds ``{fd}`` where its listening socket's number belongs.
 
-    ``facts`` is anything that stands for its code and settings; when it changes, a running one is replaced.
+    ``facts`` is anything that stands for its code and settings; when it changes, a running one is replaced. ``user`` is
+    whom it runs as; only root can name one. ``None`` = as we do.
     """
 
     argv: Sequence[str]
@@ -36,13 +48,15 @@ class ControlPlane:
     env: Mapping[str, str] = field(default_factory=dict)
     ready_path: str = "/__ping__"
     grace_s: float = 20.0
+    user: User | None = None
 
 
 @dataclass(frozen=True)
 class Served:
     """One installation's way to be served. ``stop_jobs`` is run at the end, if it is given; else jobs go on.
 
-    ``uid`` is the user and group that Envoy runs as; only root can name one. ``None`` = our own.
+    ``uid`` is the user and group that Envoy runs as; only root can name one. ``None`` = our own. ``runner`` and ``kept_logs`` are
+    for a control plane that is not root.
     """
 
     envoy: EnvoyPlan
@@ -53,6 +67,8 @@ class Served:
     concurrency: int = 1
     stop_jobs: Sequence[str] = ()
     uid: int | None = None
+    runner: plan.Program | None = None
+    kept_logs: Sequence[str] = ()
 
 
 def prepare(served: Served) -> Path:
@@ -70,6 +86,8 @@ def prepare(served: Served) -> Path:
         url=served.url,
         access_log=str(served.envoy.access_log),
         stop_jobs=tuple(served.stop_jobs),
+        runner=served.runner,
+        kept_logs=tuple(served.kept_logs),
     )
     plan.write(made, file)
     return file
@@ -97,6 +115,23 @@ def runs_as(run: Path) -> int | None:
         return None
 
 
+def end_control_plane(run: Path, *, patience_s: float = 30.0) -> None:
+    """End a control plane that a supervisor left behind, before what it writes to belongs to somebody else; jobs go on."""
+    try:
+        left = adopt(json.loads((run / "processes.json").read_bytes())["control_plane"] or {})
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if left is None:
+        return
+    deadline = time.monotonic() + patience_s
+    left.signal(signal.SIGTERM)
+    while left.is_alive():
+        if time.monotonic() > deadline:
+            left.signal(signal.SIGKILL)
+        time.sleep(0.05)
+    left.forget()
+
+
 def door_secret(keys: Path) -> str:
     """The secret between Envoy and the control plane, made once and kept in ``keys/door`` (0600)."""
     return secret_file(keys / "door")
@@ -122,12 +157,12 @@ def change_grant_keys(run: Path, grants: GrantPlan) -> bool:
     old = Path(made.envoy.argv[2])
     document = json.loads(old.read_bytes())
     _put_keys(document, key_set(grants))
-    digest = _digest(made.envoy.digest, *grants.keys)
-    admin, new = _names(run, digest, made.envoy.uid)
+    name = digest(made.envoy.digest, *grants.keys)
+    admin, new = _names(run, name, made.envoy.uid)
     document["admin"]["address"]["pipe"]["path"] = str(admin)
     _write(new, json.dumps(document), made.envoy.uid)
     argv = [str(new) if word == str(old) else word for word in made.envoy.argv]
-    envoy = replace(made.envoy, argv=tuple(argv), digest=digest, ready_socket=str(admin))
+    envoy = replace(made.envoy, argv=tuple(argv), digest=name, ready_socket=str(admin))
     plan.write(replace(made, envoy=envoy), file)
     _forget_old(run)
     os.kill(supervisor, signal.SIGHUP)
@@ -156,22 +191,26 @@ def _put_keys(part: Any, keys: str) -> None:
 
 def _control_plane(served: Served) -> plan.Program:
     control_plane = served.control_plane
+    env, user = json.dumps(dict(control_plane.env), sort_keys=True), control_plane.user
     return plan.Program(
         argv=tuple(control_plane.argv),
-        digest=_digest(*control_plane.argv, control_plane.facts, json.dumps(dict(control_plane.env), sort_keys=True)),
+        digest=digest(*control_plane.argv, control_plane.facts, env, str(user)),
         ready_socket=str(served.envoy.control_plane_socket),
         ready_path=control_plane.ready_path,
         env=control_plane.env,
         grace_s=control_plane.grace_s,
+        uid=user.uid if user else None,
+        gid=user.gid if user else None,
+        groups=(user.shared,) if user else (),
     )
 
 
 def _envoy(served: Served) -> plan.Program:
     """Files carry the digest in their names: the old and the new Envoy run side by side for a while."""
     run = served.envoy.run
-    digest = _digest(served.binary.sha256, str(served.concurrency), json.dumps(config(served.envoy)), str(served.uid))
+    name = digest(served.binary.sha256, str(served.concurrency), json.dumps(config(served.envoy)), str(served.uid))
     _share(run, served.uid)
-    admin, file = _names(run, digest, served.uid)
+    admin, file = _names(run, name, served.uid)
     _write(file, json.dumps(config(served.envoy, admin=admin)), served.uid)
     _forget_old(run)
     # Hot restart would bind Envoy's life to its parent's (PR_SET_PDEATHSIG), and it must outlive the supervisor.
@@ -180,7 +219,7 @@ def _envoy(served: Served) -> plan.Program:
     argv += ["--component-log-level", "misc:error"]  # that file_server is "work in progress" is decision 7, not news
     return plan.Program(
         argv=tuple(argv),
-        digest=digest,
+        digest=name,
         ready_socket=str(admin),
         ready_path="/ready",
         inherits=False,
@@ -190,17 +229,18 @@ def _envoy(served: Served) -> plan.Program:
     )
 
 
-def _names(run: Path, digest: str, uid: int | None) -> tuple[Path, Path]:
+def _names(run: Path, name: str, uid: int | None) -> tuple[Path, Path]:
     """Envoy's admin socket and configuration."""
-    return (run if uid is None else run / "gw") / f"envoy-{digest[:8]}.sock", run / f"envoy-{digest[:8]}.json"
+    return (run if uid is None else run / "gw") / f"envoy-{name[:8]}.sock", run / f"envoy-{name[:8]}.json"
 
 
 def _share(run: Path, uid: int | None) -> None:
     """Let an Envoy with a user of its own pass through ``run``, and write to one folder in it only."""
     if uid is None:
         return
-    os.chown(run, -1, uid)
-    run.chmod(0o710)
+    if run.stat().st_gid != uid:
+        os.chown(run, -1, uid)
+        run.chmod(0o710)
     place = run / "gw"
     place.mkdir(mode=0o700, exist_ok=True)
     os.chown(place, uid, uid, follow_symlinks=False)
@@ -212,7 +252,8 @@ def _forget_old(run: Path) -> None:
         old.unlink()
 
 
-def _digest(*parts: str) -> str:
+def digest(*parts: str) -> str:
+    """What stands for everything that a program's behaviour depends on."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

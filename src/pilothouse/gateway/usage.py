@@ -26,6 +26,7 @@ from pilothouse.gateway.models import LogOffset, UsageEvent
 from pilothouse.gateway.visitors import NUMBER, Visitors
 
 log = structlog.get_logger(__name__)
+ROTATED = 9
 ROUND_S = 1.0
 CHUNK = 4 * 1024 * 1024
 BATCH = 500
@@ -121,9 +122,9 @@ class UsageReader:
                 log.error("the access log could not be read", exc_info=error)
 
     def _files(self) -> list[Path]:
-        """Rotated ones first: their end may not have been read."""
-        rotated = sorted(self._path.parent.glob(f"{self._path.name}.*"), key=lambda file: file.suffix, reverse=True)
-        return [*rotated, *([self._path] if self._path.exists() else [])]
+        """Rotated ones first: their end may not have been read. The folder need not be ours to list."""
+        numbered = (self._path.with_name(f"{self._path.name}.{number}") for number in range(ROTATED, 0, -1))
+        return [file for file in (*numbered, self._path) if file.exists()]
 
     def _read(self, file: Path) -> int:
         with file.open("rb") as stream:  # what is open stays the same file, whatever is renamed meanwhile

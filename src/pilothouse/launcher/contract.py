@@ -169,15 +169,13 @@ class Capabilities:
     """What this backend can do here, found out by trying; ``facts`` says how, in sentences for the administration page.
 
     ``limits`` is ``systemd | v2 | v1 | rlimits | none``, ``freezer`` ``v2 | v1 | sigstop | none``, ``isolation``
-    ``bubblewrap | none``. ``users``: a job runs as the user that its spec names; else all run as the server's own. ``weak``
-    lists what is not protected on this installation, each with the remedy.
+    ``bubblewrap | none``. ``weak`` lists what is not protected on this installation, each with the remedy.
     """
 
     limits: str = "none"
     freezer: str = "none"
     isolation: str = "none"
     gpus: bool = False
-    users: bool = False
     facts: tuple[str, ...] = ()
     weak: tuple[str, ...] = ()
 

@@ -35,7 +35,12 @@ def discover(
 
     ``for_uid``: leave out interpreters that this user can't read (one below a private home, for example).
     """
-    return usable([*([p.expanduser() for p in configured] or _search()), *added], _ask, for_uid=for_uid)
+    return usable([*candidates(configured), *added], _ask, for_uid=for_uid)
+
+
+def candidates(configured: Iterable[Path] = ()) -> list[Path]:
+    """What is asked; ``configured`` replaces the search."""
+    return [path.expanduser() for path in configured] or _search()
 
 
 def usable(

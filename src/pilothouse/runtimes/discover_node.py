@@ -26,7 +26,12 @@ FOLDERS = ("/opt/node/*/bin", "/opt/nodejs/*/bin")
 
 def discover_node(configured: Iterable[Path] = (), *, for_uid: int | None = None) -> list[Runtime]:
     """Installed versions, newest first, one of each. ``configured`` replaces the search; ``for_uid`` as for `discover`."""
-    return usable([path.expanduser() for path in configured] or _search(), _ask, for_uid=for_uid)
+    return usable(candidates(configured), _ask, for_uid=for_uid)
+
+
+def candidates(configured: Iterable[Path] = ()) -> list[Path]:
+    """What is asked; ``configured`` replaces the search."""
+    return [path.expanduser() for path in configured] or _search()
 
 
 def _search() -> list[Path]:

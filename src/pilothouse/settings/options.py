@@ -100,6 +100,8 @@ class Server(Section):
     """Further host names that requests may carry. Others get 421. `localhost`, loopback and the machine's name are known."""
     single_origin: bool = False
     """Serve content on the dashboard's origin. Weak: published code can then act as the person who opens it."""
+    user: str = ""
+    """Account of the server when root starts it; a small runner stays root. Default: uid `launcher.uid_base` - 2. `root`: nobody else."""
     bootstrap_secret: SecretStr | None = None
     """Secret (base64, at least 32 bytes) with which `rsconnect bootstrap` makes the first administrator. Also `bootstrap_secret_file`."""
     bootstrap_secret_file: Path | None = None
@@ -171,7 +173,7 @@ class Launcher(Section):
     packet_filter: Literal["required", "preferred", "off"] = "preferred"
     """Let only the gateway connect to jobs of this machine, by nftables rules. Needs root. `required` refuses to start without them."""
     uid_base: int = Field(200_000, ge=1000)
-    """When the server is root, content number N runs as uid `uid_base` + N, and the gateway as `uid_base` - 1. None needs an account."""
+    """When the server is root, content N runs as uid `uid_base` + N, the gateway as `uid_base` - 1, the rest as `uid_base` - 2; without accounts."""
     readable_paths: list[Path] = []
     """Further folders of the host that every job may read, for example a driver's directory."""
     log_size: int = Field(10 * MB, ge=64 * 1024)
@@ -183,8 +185,13 @@ class Launcher(Section):
 
     @property
     def gateway_uid(self) -> int:
-        """The user of the gateway, when the server is root."""
+        """The user of the gateway, when root starts the server."""
         return self.uid_base - 1
+
+    @property
+    def server_uid(self) -> int:
+        """The user of everything else but the runner, where the settings name no account."""
+        return self.uid_base - 2
 
 
 class Content(Section):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -13,7 +12,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def weak_points(loaded: Loaded) -> list[str]:
     """Sentences, the gravest first. What jobs can do to each other is the launcher's to say (``Capabilities.weak``)."""
-    return [*_origins(loaded), *_transport(loaded), *_metrics(loaded), *_process()]
+    return [*_origins(loaded), *_transport(loaded), *_metrics(loaded)]
 
 
 def _origins(loaded: Loaded) -> Iterator[str]:
@@ -46,14 +45,6 @@ def _transport(loaded: Loaded) -> Iterator[str]:
 def _metrics(loaded: Loaded) -> Iterator[str]:
     if loaded.settings.metrics.readers == "loopback":
         yield "Code that is published here can read the server's numbers. Set metrics.readers to token."
-
-
-def _process() -> Iterator[str]:
-    if os.geteuid() == 0:
-        yield (
-            "The control plane runs as root, because only root can start jobs under other users: a flaw in it would give away "
-            "the machine. Give the server a machine of its own."
-        )
 
 
 def is_public(loaded: Loaded) -> bool:

@@ -46,6 +46,8 @@ def _weak(request: Request) -> Iterator[str]:
     loaded = request.app.state.loaded
     yield from request.app.state.launcher.capabilities().weak
     yield from weak_points(loaded)
+    if why := request.app.state.why_root():
+        yield f"The control plane runs as root, so that a flaw in it would give away the machine: {why}"
     if runs_as(loaded.home / "run") == 0:
         yield "The gateway runs as root, too. `pilothouse doctor` says what stands in the way of a user of its own."
 

@@ -61,9 +61,6 @@ class TestRunner(LauncherSuite):
 
         return restarted
 
-    def test_it_says_that_jobs_have_users(self, launcher: RunnerLauncher) -> None:
-        assert launcher.capabilities().users
-
     def test_jobs_go_on_when_it_is_killed_and_the_next_one_knows_them(self, runner: Runners) -> None:
         launcher, spec = runner.launcher(), self.serving()
         launcher.submit(spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -95,3 +96,15 @@ def test_every_language_of_a_kind_has_a_line_and_one_that_lacks_says_how_it_come
         assert good == ("good", "Node.js 20.1.0") and lacks[0] == "weak" and "has no npm beside" in lacks[1]
         node.with_name("npm").touch()
         assert lines(NODE=f'["{node}"]') == [good]
+
+
+def test_the_doctor_says_who_the_server_runs_as_and_why(tmp_path: Path) -> None:
+    """The tests' own folder is closed to other users."""
+    found = [f for f in examine(load(tmp_path, variables={})) if f.what == "server"]
+    if os.geteuid() != 0:
+        assert found == []
+        return
+    assert [f.state for f in found] == ["weak"]
+    assert (
+        found[0].finding.startswith("The control plane runs as root: ") and "closed to other users" in found[0].finding
+    )

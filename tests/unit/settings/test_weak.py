@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -38,7 +37,3 @@ def told(home: Path, settings: str) -> str:
 )
 def test_a_weak_point_is_told_where_it_is_one(tmp_path: Path, settings: str, words: str, is_told: bool) -> None:
     assert (words in told(tmp_path, settings)) is is_told
-
-
-def test_a_server_that_is_root_says_so(tmp_path: Path) -> None:
-    assert ("runs as root" in told(tmp_path, "")) is (os.geteuid() == 0)

@@ -60,6 +60,7 @@ def test_the_overview_names_what_is_weak(visitor: Visitor) -> None:
     shown = visitor.get("/_/admin").text
     assert "Apps can reach each other" in shown, "what the launcher says"
     assert "Apps share one origin" in shown, "what the settings say"
+    assert "The control plane runs as root" in shown and "/root is closed" in shown, "what the app says"
 
 
 def test_options_are_found_by_words_and_by_whether_they_were_changed(app: FastAPI, visitor: Visitor) -> None:

@@ -7,11 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from pilothouse.audit.contract import Head, Sealed, as_line, head_line, heads_in
+from pilothouse.audit.contract import HEAD_FILE, Head, Sealed, as_line, head_line, heads_in
 from pilothouse.settings.options import Audit
-
-#: Beside the server's log.
-HEAD_FILE = Path("logs") / "audit-head.log"
 
 
 class FileSink:

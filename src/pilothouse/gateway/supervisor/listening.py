@@ -76,10 +76,13 @@ def take_back(process: Process) -> socket.socket | None:
 
 
 class Probe:
-    """Asks a program by HTTP on a unix socket whether it is ready, without ever waiting for the answer."""
+    """Asks a program by HTTP on a unix socket whether it is ready, without ever waiting for the answer.
+
+    Without a ``request`` it is enough that the program listens.
+    """
 
     def __init__(self, path: str, request: str, *, method: str = "GET") -> None:
-        self._path = path
+        self._path, self._asks = path, bool(request)
         self._request = (
             f"{method} {request} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         )
@@ -92,6 +95,9 @@ class Probe:
             if self._socket is None:
                 self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
                 self._socket.connect(self._path)
+                if not self._asks:
+                    self.close()
+                    return 200
                 self._socket.send(self._request.encode())
             received = self._socket.recv(65536)
         except BlockingIOError:

@@ -27,12 +27,13 @@ def put_aside(file: Path, *, files: int) -> None:
     file.rename(_aside(file, 1))
 
 
-def make(file: Path, owner: int | None) -> None:
-    """Have an empty file for a writer who may not make one in this folder."""
+def make(file: Path, owner: int | None, group: int | None) -> None:
+    """Have a file for a writer who may not make one in this folder; ``group`` may read it, where one is given."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     try:
-        if owner is not None:
-            os.fchown(descriptor, owner, owner)
+        os.fchown(descriptor, -1 if owner is None else owner, -1 if group is None else group)
+        if group is not None:
+            os.fchmod(descriptor, 0o640)
     finally:
         os.close(descriptor)
 

@@ -20,7 +20,7 @@ from pilothouse.gateway.supervisor import listening, logfiles, ports
 from pilothouse.gateway.supervisor.keeper import Keeper
 from pilothouse.gateway.supervisor.overlap import OverlappingKeeper
 from pilothouse.gateway.supervisor.plan import Plan, PlanUnreadable, read
-from pilothouse.gateway.supervisor.process import Process
+from pilothouse.gateway.supervisor.process import Process, adopt, identity_of
 
 LOOK_AT_LOGS_S = 5.0
 STOP_JOBS_S = 60.0
@@ -54,7 +54,14 @@ class Supervisor:
         self.envoy = OverlappingKeeper(
             "Envoy", self.plan.envoy, log=self._logs / "gateway.log", say=self.say, drain_s=lambda: self.plan.drain_s
         )
-        self._keepers = (self.control_plane, self.envoy)
+        self.runner = self._runner()
+        self._keepers = tuple(keeper for keeper in (self.runner, self.control_plane, self.envoy) if keeper)
+
+    def _runner(self) -> Keeper | None:
+        """What stays root for a control plane that is not; without one the control plane starts jobs itself."""
+        if self.plan.runner is None:
+            return None
+        return Keeper("The runner", self.plan.runner, log=self._logs / "runner.log", say=self.say)
 
     def run(self) -> int:
         with self._lock(), _wakeup() as wakeup:
@@ -64,8 +71,8 @@ class Supervisor:
             if self._listening is None and self.control_plane.process is None:
                 self._listening = self._bind()
             listening.share(Path(self.plan.socket), self.plan.envoy.uid)
-            if self.plan.access_log:
-                logfiles.make(Path(self.plan.access_log), self.plan.envoy.uid)
+            self._make_access_log()
+            self._make_kept_logs()
             for number in SIGNALS:
                 signal.signal(number, lambda heard, _: self._heard.add(heard))
             self._replace()
@@ -127,6 +134,7 @@ class Supervisor:
 
     def _adopt(self) -> None:
         known = _read_json(self._run / "processes.json")
+        self._adopt_runner(known.get("runner"))
         self.control_plane.adopt(known.get("control_plane"))
         self.envoy.adopt(known.get("envoy"))
         self.envoy.adopt_leavers(known.get("leaving", []), time.monotonic())
@@ -137,12 +145,20 @@ class Supervisor:
                     "The listening socket can't be taken back here (see kernel.yama.ptrace_scope); a new one is made when it is needed."
                 )
 
+    def _adopt_runner(self, record: dict[str, Any] | None) -> None:
+        if self.runner is not None:
+            self.runner.adopt(record)
+        elif record and (left := adopt(record)):
+            left.signal(signal.SIGTERM)
+
     def _replace(self) -> None:
         now, running = time.monotonic(), self.control_plane.process
         if running is not None and self._listening is None and running.digest != self.plan.control_plane.digest:
             # New callers wait in the new socket; those that already wait in the old one are still answered.
             self._listening = self._bind()
             time.sleep(EMPTYING_S)
+        if self.runner is not None and self.plan.runner is not None:
+            self.runner.replace(self.plan.runner, now)
         self.control_plane.replace(self.plan.control_plane, now)
         self.envoy.replace(self.plan.envoy, now)
 
@@ -168,6 +184,7 @@ class Supervisor:
         """Write down what runs, so that a supervisor after us finds it."""
         known: dict[str, Any] = {"format": 1, "supervisor": os.getpid()}
         known["control_plane"] = _record(self.control_plane.process)
+        known["runner"] = _record(self.runner.process) if self.runner else None
         known["envoy"] = _record(self.envoy.process)
         known["leaving"] = [process.record() for process in self.envoy.processes() if process is not self.envoy.process]
         text = json.dumps(known, indent=1)
@@ -187,15 +204,26 @@ class Supervisor:
         if now < self._look_at_logs_at:
             return
         self._look_at_logs_at = now + LOOK_AT_LOGS_S
+        self._make_kept_logs()
         size, files = self.plan.log_size, self.plan.log_files
-        for name in ("server.log", "gateway.log", "supervisor.log"):
+        for name in ("server.log", "gateway.log", "runner.log", "supervisor.log"):
             if logfiles.is_over(self._logs / name, size):
                 logfiles.cut(self._logs / name, files=files)
         if self.plan.access_log and logfiles.is_over(Path(self.plan.access_log), size):
             logfiles.put_aside(Path(self.plan.access_log), files=files)
-            logfiles.make(Path(self.plan.access_log), self.plan.envoy.uid)
+            self._make_access_log()
             for process in self.envoy.processes():
                 process.signal(signal.SIGUSR1)
+
+    def _make_access_log(self) -> None:
+        if self.plan.access_log:
+            reader = next(iter(self.plan.control_plane.groups), None)
+            logfiles.make(Path(self.plan.access_log), self.plan.envoy.uid, reader)
+
+    def _make_kept_logs(self) -> None:
+        """Whoever moves one away gets a new one."""
+        for name in self.plan.kept_logs:
+            logfiles.make(Path(name), self.plan.control_plane.uid, self.plan.control_plane.gid)
 
     def _stop(self, wakeup: socket.socket) -> None:
         """The control plane first, so that requests still find Envoy; a second signal kills."""
@@ -209,6 +237,8 @@ class Supervisor:
         if self.plan.stop_jobs:
             self._stop_jobs()
         self._end(self.envoy, wakeup)
+        if self.runner is not None:
+            self._end(self.runner, wakeup)
         for name in (self._run / "processes.json", self.plan.socket, self.plan.envoy.ready_socket):
             Path(name).unlink(missing_ok=True)
 
@@ -224,7 +254,8 @@ class Supervisor:
 
     def _stop_jobs(self) -> None:
         try:
-            subprocess.run(self.plan.stop_jobs, timeout=STOP_JOBS_S, check=True, stdin=subprocess.DEVNULL)
+            identity = identity_of(self.plan.control_plane)
+            subprocess.run(self.plan.stop_jobs, timeout=STOP_JOBS_S, check=True, stdin=subprocess.DEVNULL, **identity)
         except (OSError, subprocess.SubprocessError) as error:
             self.say(f"Not all jobs could be stopped: {error}")
 
@@ -289,6 +320,7 @@ def _read_json(file: Path) -> dict[str, Any]:
 def _write(file: Path, text: str) -> None:
     draft = file.with_name(f".{file.name}.new")
     draft.write_text(text)
+    draft.chmod(0o644)  # the control plane reads it, whoever that is
     draft.replace(file)
 
 

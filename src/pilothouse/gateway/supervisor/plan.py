@@ -23,7 +23,8 @@ class Program:
     ``digest`` stands for everything its behaviour depends on: a running process with another digest is replaced.
     ``ready_socket`` and ``ready_path`` are where it answers HTTP (below 500) once it is ready. ``env`` is added to ours,
     or is all there is when ``inherits`` is false. ``grace_s``: it is killed when it has not ended so long after SIGTERM.
-    ``uid`` is the user and group it runs as, ``None`` = our own.
+    ``uid`` and ``gid`` are the user and group it runs as, ``None`` = our own; ``groups`` are further ones.
+    An empty ``ready_path``: it is ready when it listens.
     """
 
     argv: tuple[str, ...]
@@ -36,6 +37,8 @@ class Program:
     umask: int = 0o022
     grace_s: float = 20.0
     uid: int | None = None
+    gid: int | None = None
+    groups: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Plan:
     """What to keep running, and where. ``ports`` must be free (or ours) before anything starts.
 
     ``drain_s``: an Envoy that was replaced may finish its connections for so long. ``stop_jobs`` is a command that is run
-    after the control plane ended, when the supervisor is asked to stop; without it jobs go on.
+    after the control plane ended, as its user, when the supervisor is asked to stop; without it jobs go on. ``runner`` starts jobs
+    for a control plane that is not root. ``kept_logs`` are files that the control plane appends to but may not make.
     """
 
     run: str
@@ -58,6 +62,8 @@ class Plan:
     log_files: int = 4
     drain_s: float = 300.0
     stop_jobs: tuple[str, ...] = ()
+    runner: Program | None = None
+    kept_logs: tuple[str, ...] = ()
 
 
 def write(plan: Plan, file: Path) -> None:
@@ -76,12 +82,14 @@ def read(file: Path) -> Plan:
         if document.pop("format") != FORMAT:
             raise PlanUnreadable(f"{file} was written by another version of Pilothouse. Run `pilothouse serve` again.")
         document["control_plane"], document["envoy"] = (_program(document[name]) for name in ("control_plane", "envoy"))
+        document["runner"] = _program(document["runner"]) if document.get("runner") else None
         document["ports"] = tuple((str(host), int(port)) for host, port in document["ports"])
-        document["stop_jobs"] = tuple(document["stop_jobs"])
+        for name in ("stop_jobs", "kept_logs"):
+            document[name] = tuple(document.get(name, ()))
         return Plan(**document)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PlanUnreadable(f"{file} can't be read as a plan ({error}). Run `pilothouse serve` again.") from error
 
 
 def _program(document: dict[str, Any]) -> Program:
-    return Program(argv=tuple(document.pop("argv")), **document)
+    return Program(argv=tuple(document.pop("argv")), groups=tuple(document.pop("groups", ())), **document)

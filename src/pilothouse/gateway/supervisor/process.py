@@ -63,7 +63,7 @@ class Process:
 def spawn(program: Program, *, log: Path, fd: int = -1) -> Process:
     """Start a program in a session of its own: it does not die with us. Raises ``OSError`` if it can't be started."""
     inherited = {k: v for k, v in os.environ.items() if k not in SCRUBBED} if program.inherits else {}
-    identity = {} if program.uid is None else {"user": program.uid, "group": program.uid, "extra_groups": []}
+    identity = identity_of(program)
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640), "ab") as output:
         child = subprocess.Popen(
             [word.replace("{fd}", str(fd)) for word in program.argv],
@@ -75,7 +75,7 @@ def spawn(program: Program, *, log: Path, fd: int = -1) -> Process:
             umask=program.umask,
             pass_fds=(fd,) if fd >= 0 else (),
             start_new_session=True,
-            **identity,  # type: ignore[call-overload]
+            **identity,
         )
     try:
         pidfd = os.pidfd_open(child.pid)
@@ -85,6 +85,17 @@ def spawn(program: Program, *, log: Path, fd: int = -1) -> Process:
         raise
     started = start_time(child.pid) or 0
     return Process(child.pid, started, boot_id(), program.digest, program.ready_socket, fd, pidfd, child, time.time())
+
+
+def identity_of(program: Program) -> dict[str, Any]:
+    """What `subprocess` needs to run something as the program's user, in no other groups than its own."""
+    if program.uid is None:
+        return {} if program.gid is None else {"group": program.gid}
+    return {
+        "user": program.uid,
+        "group": program.uid if program.gid is None else program.gid,
+        "extra_groups": program.groups,
+    }
 
 
 def adopt(record: dict[str, Any]) -> Process | None:

@@ -42,7 +42,7 @@ class Findings:
         if not has_swap():
             facts.append("There is no swap: frozen jobs keep their memory.")
         isolation = "bubblewrap" if self.bwrap else "none"
-        return Capabilities(limits, freezer, isolation, users=self.is_root, facts=tuple(facts), weak=tuple(weak))
+        return Capabilities(limits, freezer, isolation, facts=tuple(facts), weak=tuple(weak))
 
     def _isolation(self) -> tuple[list[str], list[str]]:
         """What keeps jobs apart from each other and from the machine, and what does not."""

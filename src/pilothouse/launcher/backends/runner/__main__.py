@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from pilothouse.base.errors import PilothouseError
-from pilothouse.launcher.backends.runner import plan
+from pilothouse.launcher import runner_plan
 from pilothouse.launcher.backends.runner.serve import Runner
 
 CANNOT_BEGIN = 3
@@ -14,7 +14,7 @@ CANNOT_BEGIN = 3
 
 def main() -> int:
     try:
-        Runner(plan.read(Path(sys.argv[1]))).run()
+        Runner(runner_plan.read(Path(sys.argv[1]))).run()
     except (PilothouseError, OSError, ValueError, KeyError, TypeError) as error:
         sys.stderr.write(f"pilothouse runner: {error}\n")
     return CANNOT_BEGIN

@@ -24,9 +24,9 @@ from pilothouse.launcher.contract import (
     SignalRefused,
     Usage,
 )
+from pilothouse.launcher.runner_plan import SOCKET
 from pilothouse.settings.options import Launcher as LauncherOptions
 
-SOCKET = Path("run") / "runner.sock"
 #: A runner that ends is started again within a second; whoever asks meanwhile waits.
 PATIENCE_S, AGAIN_S = 5.0, 0.05
 ANSWER_S = 60.0

@@ -12,8 +12,8 @@ import stat
 from pathlib import Path, PurePosixPath
 
 from pilothouse.launcher.backends.local.probe import is_open
-from pilothouse.launcher.backends.runner.plan import UIDS, RunnerPlan
 from pilothouse.launcher.contract import JobRefused, JobSpec, Mount
+from pilothouse.launcher.runner_plan import UIDS, RunnerPlan
 
 #: Where jobs see what is mounted under another name than its own.
 TARGETS = ("/app", "/build", "/node_modules")
@@ -55,8 +55,13 @@ def _check_mount(mount: Mount, uid: int | None, plan: RunnerPlan) -> None:
         raise JobRefused(f"{mount.source} is not written as a plain absolute path.")
     if not (mount.target == mount.source or mount.target in TARGETS or OURS.fullmatch(mount.target)):
         raise JobRefused(f"Nothing may be mounted at {mount.target}.")
-    if Path(source) in plan.files and not mount.writable:
-        return
+    if mount.writable or Path(source) not in plan.exact:
+        _check_below(mount, source, uid, plan)
+    if not is_open(Path(source)):
+        raise JobRefused(f"The job's user can't reach {mount.source}: a folder above it is closed to others.")
+
+
+def _check_below(mount: Mount, source: PurePosixPath, uid: int | None, plan: RunnerPlan) -> None:
     folders = plan.writable if mount.writable else (*plan.readable, *plan.writable)
     root = next((folder for folder in folders if folder in Path(source).parents), None)
     if root is None:
@@ -64,8 +69,6 @@ def _check_mount(mount: Mount, uid: int | None, plan: RunnerPlan) -> None:
     found = _reached(root, PurePosixPath(source).relative_to(root))
     if mount.writable and found.st_uid != uid:
         raise JobRefused(f"{mount.source} does not belong to the job's user.")
-    if not is_open(Path(source)):
-        raise JobRefused(f"The job's user can't reach {mount.source}: a folder above it is closed to others.")
 
 
 def _reached(root: Path, below: PurePosixPath) -> os.stat_result:

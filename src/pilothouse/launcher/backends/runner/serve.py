@@ -16,9 +16,10 @@ from typing import Any
 
 from pilothouse.base.errors import PilothouseError
 from pilothouse.launcher.backends.local.launcher import LocalLauncher
+from pilothouse.launcher.backends.local.options import LocalOptions
 from pilothouse.launcher.backends.runner import policy, wire
-from pilothouse.launcher.backends.runner.plan import RunnerPlan
 from pilothouse.launcher.contract import JobRefused, Signal
+from pilothouse.launcher.runner_plan import RunnerPlan
 
 CONNECTIONS = 64
 LINES_AT_ONCE = 200
@@ -38,7 +39,7 @@ class Runner:
     """Runs until it is killed; jobs go on. Raises what the local launcher raises for this machine, and ``OSError``."""
 
     def __init__(self, plan: RunnerPlan) -> None:
-        self._plan, self._launcher = plan, LocalLauncher(plan.local)
+        self._plan, self._launcher = plan, LocalLauncher(_local(plan))
         self._free = threading.BoundedSemaphore(CONNECTIONS)
         launcher = self._launcher
         self._answers: dict[str, Answer] = {
@@ -78,7 +79,7 @@ class Runner:
         before = os.umask(0o177)
         try:
             listening.bind(str(draft))
-            os.chown(draft, self._plan.peer, self._plan.peer, follow_symlinks=False)
+            os.chown(draft, self._plan.peer, self._plan.group, follow_symlinks=False)
         finally:
             os.umask(before)
         listening.listen(CONNECTIONS)
@@ -144,7 +145,7 @@ class Runner:
         uid, found = policy.check_uid(said["uid"], self._plan), os.fstat(folder)
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (self._plan.peer, uid) or said["mode"] not in MODES:
             raise JobRefused("Only a folder of the server's own can be given to a publisher's user.")
-        os.fchown(folder, uid, self._plan.peer)
+        os.fchown(folder, uid, self._plan.group)
         os.fchmod(folder, said["mode"])
 
     def _script(self, said: dict[str, Any], files: list[int]) -> list[Any] | None:
@@ -178,6 +179,18 @@ def _run_as(
         user=uid,
         group=uid,
         extra_groups=[],
+    )
+
+
+def _local(plan: RunnerPlan) -> LocalOptions:
+    return LocalOptions(
+        jobs=plan.jobs,
+        sandbox=plan.sandbox,
+        packet_filter=plan.packet_filter,
+        clients=plan.clients,
+        readable_paths=plan.readable_paths,
+        log_size=plan.log_size,
+        log_files=plan.log_files,
     )
 
 
