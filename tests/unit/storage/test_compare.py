@@ -48,6 +48,7 @@ def test_an_added_and_a_removed_file_are_shown_whole(tmp_path: Path) -> None:
         (b"no archive", "broken"),
         (targz(("x", b"abc"))[:30], "broken"),
     ],
+    ids=["picture", "no utf-8", "long", "other name", "link", "no archive", "cut off"],
 )
 def test_what_cannot_be_compared_says_why(tmp_path: Path, data: bytes, why: str) -> None:
     assert (
