@@ -42,6 +42,7 @@ class Calls:
         self._since, self._lock = since, threading.Lock()
         self._jobs: dict[str, _Served] = {}  # the one that was called longest ago first
         self._job_of: dict[str, str] = {}  # by the id of a call that is open
+        self._looked_at = 0
 
     def let_in(self, call: str, job_key: str) -> None:
         """The door sends the request with this id to the job."""
@@ -79,9 +80,12 @@ class Calls:
 
     def at_once(self, job_key: str) -> float:
         """How many calls the job served at once, on average over `WINDOW_S` seconds until `LAG_S` seconds ago."""
-        until = int(clock.now().timestamp()) - LAG_S
+        second = int(clock.now().timestamp())
+        until = second - LAG_S
         since = until - WINDOW_S
-        self._drop_lost()
+        if second != self._looked_at:
+            self._looked_at = second
+            self._drop_lost(second)
         with self._lock:
             served = self._jobs.get(job_key)
             if served is None:
@@ -90,8 +94,8 @@ class Calls:
             going_on = takewhile(lambda began: began < until, served.open.values())
             return (ended + sum(until - max(began, since) for began in going_on)) / WINDOW_S
 
-    def _drop_lost(self) -> None:
-        first = max(self._since() or 0.0, clock.now().timestamp() - LONGEST_S)
+    def _drop_lost(self, now: int) -> None:
+        first = max(self._since() or 0.0, now - LONGEST_S)
         with self._lock:
             for served in self._jobs.values():
                 for call in [call for call, _ in takewhile(lambda one: one[1] < first, served.open.items())]:
