@@ -271,12 +271,27 @@ def test_the_palette_of_who_is_quicker_than_the_page_is_filled_once(app: FastAPI
 
 def test_what_was_typed_last_is_what_is_found_however_slow_the_server_is(app: FastAPI, tab: Any) -> None:
     publish(app, "amara.okoye", "Plant monitor")
-    tab.route("**/_/palette*", lambda route: (tab.wait_for_timeout(600), route.continue_()))
+    tab.route("**/_/palette*", lambda route: (tab.wait_for_timeout(700), route.continue_()))
     tab.keyboard.press("Control+k")
     for letter in "plant":
         tab.keyboard.type(letter)
-        tab.wait_for_timeout(150)
+        tab.wait_for_timeout(300)
     tab.wait_for_selector("#palette-list >> text=All content with “plant”", timeout=8000)
+
+
+def test_users_are_found_by_what_was_typed_last_however_slow_the_server_is(app: FastAPI, browser: Any) -> None:
+    with served(app) as url:
+        tab = browser.new_page(base_url=url)
+        tab.goto("/_/admin/users")
+        sign_in(tab, "jonas.brandt")
+        tab.goto("/_/admin/users")
+        tab.route("**/_/admin/users?prefix*", lambda route: (tab.wait_for_timeout(700), route.continue_()))
+        for letter in "amara":
+            tab.type("#prefix", letter)
+            tab.wait_for_timeout(300)
+        tab.wait_for_url("**prefix=amara", timeout=8000)
+        tab.wait_for_function("document.querySelectorAll('#people tbody tr').length === 1", timeout=8000)
+        tab.close()
 
 
 def test_what_changes_on_the_page_behind_leaves_the_choice_alone(app: FastAPI, tab: Any) -> None:
