@@ -225,7 +225,7 @@ def test_links_that_dash_makes_at_import_stay_below_the_mount(
         tab.get_by_role("link", name="Two").click()
         tab.get_by_text("This is page two").wait_for(timeout=PATIENCE_MS)
         assert urlsplit(tab.url).path == mount + "two"
-        assert tab.evaluate("document.querySelector('img').naturalWidth") == 9
+        tab.wait_for_function("document.querySelector('img').naturalWidth === 9", timeout=PATIENCE_MS)
         tab.close()
 
 
