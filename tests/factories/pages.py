@@ -138,7 +138,7 @@ def versions() -> content.VersionsTab:
         )  # fmt: skip
 
     rows = [
-        version(14, Badge("draft", "busy"), "Activate", minutes=2),
+        version(14, Badge("draft", "off"), "Activate", minutes=2),
         version(12, Badge("active", "good"), "", hours=3),
         version(9, Badge("earlier", "off"), "Roll back to 9", days=6),
     ]

@@ -178,10 +178,10 @@ def templates(language: str) -> Environment:
     return environment
 
 
-def icon(name: str, *, spins: bool = False) -> Markup:
+def icon(name: str) -> Markup:
     """One of the icons of ``vendor/icons.svg``. Decoration only: it always stands beside a word."""
-    return Markup('<svg class="icon{}" aria-hidden="true"><use href="{}#{}"></use></svg>').format(
-        " spin" if spins else "", static_url("vendor/icons.svg"), name
+    return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>').format(
+        static_url("vendor/icons.svg"), name
     )
 
 
