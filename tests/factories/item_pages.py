@@ -89,6 +89,8 @@ def deploys() -> list[content.Process]:
     """An activation, the build before it, and one that failed."""
     return [
         content.Process("31", "version 14", LIVE, _ago(minutes=2), _ago(minutes=2), "", "", "#"),
-        content.Process("30", "version 14 as a draft", LIVE, _ago(minutes=4), _ago(minutes=3), "", "", "#"),
+        content.Process(
+            "30", "version 14 as a draft", Badge("ready", "good"), _ago(minutes=4), _ago(minutes=3), "", "", "#"
+        ),
         content.Process("28", "version 13", FAILED, _ago(hours=5), _ago(hours=5), "No module named 'numpyy'.", "", "#"),
     ]
