@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.factories import pythons
-from tests.factories.installation import Installation, installed, project
+from tests.factories.installation import BIN, Installation, installed, project
+from tests.factories.open_python import open_bin
 
 pytestmark = [
     pytest.mark.xdist_group("runtimes"),
@@ -32,7 +33,7 @@ def ph(mirror: pythons.Mirror) -> Iterator[Installation]:
         f'[runtimes]\npython = ["/absent/python3"]\npython_downloads = "{mirror.downloads}"\n'
         '[[stages]]\nkey = "dev"\n[[stages]]\nkey = "prod"\npython_matching = "exact"\n'
     )
-    with installed(settings) as made:
+    with open_bin(otherwise=BIN) as folder, installed(settings, bin=folder) as made:
         yield made
 
 
