@@ -177,14 +177,8 @@ def hand_over(loaded: Loaded, owner: Owner) -> None:
         return
     (home / MARK).unlink(missing_ok=True)
     for name in INSIDE:
-        for _, folders, files, here in os.fwalk(home / name):
-            for entry in (*folders, *files):
-                os.chown(entry, owner.uid, owner.gid, dir_fd=here, follow_symlinks=False)
-        _give(home / name, owner)
-    apps = home / "apps"  # what is in a bundle's folder belongs to the content's user
-    for folder in (apps, *apps.glob("*"), *apps.glob("*/*")):
-        if folder.is_dir() and not folder.is_symlink():
-            _give(folder, owner)
+        _give_whole(home / name, owner)
+    _give_apps(home / "apps", owner, first_uid=loaded.settings.launcher.uid_base + 1)
     for log in (home / "logs").glob("access.log.*"):
         os.chown(log, -1, owner.shared, follow_symlinks=False)
         log.chmod(0o640)
@@ -193,6 +187,23 @@ def hand_over(loaded: Loaded, owner: Owner) -> None:
         draft.write_text(json.dumps({"format": 1, **asdict(owner)}))
         draft.chmod(0o644)
         draft.replace(home / MARK)
+
+
+def _give_whole(folder: Path, owner: Owner) -> None:
+    for _, folders, files, here in os.fwalk(folder):
+        for entry in (*folders, *files):
+            os.chown(entry, owner.uid, owner.gid, dir_fd=here, follow_symlinks=False)
+    _give(folder, owner)
+
+
+def _give_apps(apps: Path, owner: Owner, *, first_uid: int) -> None:
+    """What is in a bundle's folder belongs to the content's user, unless a server wrote it that had none."""
+    for folder in (apps, *apps.glob("*"), *apps.glob("*/*")):
+        if folder.is_dir() and not folder.is_symlink():
+            _give(folder, owner)
+    for bundle in apps.glob("*/*/*"):
+        if bundle.is_dir() and not bundle.is_symlink() and bundle.stat().st_uid < first_uid:
+            _give_whole(bundle, owner)
 
 
 def take_back(loaded: Loaded) -> None:

@@ -167,6 +167,8 @@ def _handed_over(loaded: Loaded, owner: Owner) -> Program:
         digest=digest(__version__, repr(plan)),
         ready_socket=str(plan.socket),
         ready_path="",
+        inherits=False,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
         grace_s=5.0,
         gid=owner.gid,
     )

@@ -70,12 +70,17 @@ def test_what_is_in_a_home_becomes_the_owners_and_what_root_runs_stays_roots(hom
     (bundle / "app.py").touch()
     os.chown(bundle, 200_001, 200_001)
     os.chown(bundle / "app.py", 200_001, 200_001)
+    older = home / "apps" / "dev" / "guid" / "0"
+    older.mkdir()
+    (older / "app.py").touch()
+    os.chown(older / "app.py", 1000, 1000)
     hand_over(loaded, SOMEBODY)
     assert owner_of(home) == SOMEBODY
     assert uids(home / "keys") == uids(home / "libraries") == uids(home / "db") == {SOMEBODY.uid}
     assert (home / "keys" / "secrets.json").stat().st_mode & 0o777 == 0o600
     assert {(home / "apps" / path).stat().st_uid for path in ("", "dev", "dev/guid")} == {SOMEBODY.uid}
     assert uids(bundle) == {200_001}
+    assert uids(older) == {SOMEBODY.uid}
     assert {(home / path).stat().st_uid for path in ("", "run", "logs", "jobs", MARK, "pilothouse.toml")} == {0}
     assert Path("/usr/bin/python3").stat().st_uid == 0
 
