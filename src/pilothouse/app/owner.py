@@ -112,9 +112,10 @@ def _obstacle(loaded: Loaded, owner: Owner) -> str:
     for name in (*INSIDE, "apps", "run", "logs", "jobs"):
         if (loaded.home / name).is_symlink():
             return f"{loaded.home / name} is a symbolic link. Mount what it leads to in its place."
-    for path, want in _needed(loaded):
+    for path, want in (*_needed(loaded), *_sockets(loaded)):
         if closed := _closed(path, owner, want):
             return f"{closed} is closed to other users. {REMEDY}"
+    for path, _ in _needed(loaded):
         if loose := _changeable(path, owner):
             return f"{loose} can be changed by the server's user, and root runs what is in it. Give it to root."
     for path in _outside(loaded):
@@ -134,6 +135,14 @@ def _needed(loaded: Loaded) -> Iterator[tuple[Path, int]]:
     loaded_from = {Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
     yield from ((folder, READ | PASS) for folder in sorted({file.parent for file in loaded_from}))
     yield from ((above, PASS) for above in loaded.home.parents)
+
+
+def _sockets(loaded: Loaded) -> Iterator[tuple[Path, int]]:
+    """The folder of PostgreSQL's socket, where it is reached by one."""
+    database = make_url(loaded.db_url)
+    host = str(database.query.get("host") or database.host or "")
+    if host.startswith("/"):
+        yield Path(host), PASS
 
 
 def _outside(loaded: Loaded) -> Iterator[Path]:

@@ -172,6 +172,7 @@ def test_who_can_not_read_our_program_can_not_be_acted_for(home: Path, monkeypat
         ("[launcher]\nbackend = 'memory'\n", "has no runner"),
         ("[audit]\nhead_file = '/root/heads.log'\n", "heads.log can't be written by the server's user"),
         ("[audit]\nevent_file = '/root/not/there/events.log'\n", "events.log can't be written by the server's user"),
+        ("[db]\nurl = 'postgresql://me@/name?host=/root/pg'\n", "/root is closed to other users"),
         ("[db]\nurl = 'sqlite:////root/ph.sqlite'\n", "ph.sqlite can't be written"),
         ("[launcher]\nuid_base = 1000\n[server]\nuser = 'nobody'\n", "among the users of content"),
     ],
