@@ -265,7 +265,7 @@ def test_the_gateway_has_a_user_and_no_rights_of_its_own(field: Battlefield) -> 
     """It reads what strangers send. As its user: no key, no database, no other file of the server, not even a place to write to."""
     pid = field.ph.process("envoy")
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    assert status["Uid"].split() == status["Gid"].split() == ["199999"] * 4
+    assert status["Uid"].split() == status["Gid"].split() == [str(field.ph.gateway_uid)] * 4
     assert (status["Groups"].split(), status["CapEff"].strip(), status["CapPrm"].strip()) == ([], "0" * 16, "0" * 16)
     home = field.ph.home
     files = [str(path) for folder in ("keys", "db", "blobs", "jobs") for path in (home / folder).rglob("*")]
@@ -273,10 +273,10 @@ def test_the_gateway_has_a_user_and_no_rights_of_its_own(field: Battlefield) -> 
         str(home / name) for name in ("run/supervisor.json", "run", "logs", "logs/server.log", "logs/supervisor.log")
     ]
     own = str(home / "logs" / "access.log")
-    assert as_user(199_999, READ, paths=[*files, own]) == [own]
+    assert as_user(field.ph.gateway_uid, READ, paths=[*files, own]) == [own]
     write = "result = []\nfor folder in folders:\n  try: open(folder + '/planted', 'w').close(); result.append(folder)\n  except OSError: pass"
     folders = [str(path) for path in (home, home / "run", home / "run" / "gw", home / "logs", home / "apps")]
-    assert as_user(199_999, write, folders=folders) == [str(home / "run" / "gw")]
+    assert as_user(field.ph.gateway_uid, write, folders=folders) == [str(home / "run" / "gw")]
 
 
 def test_secrets_are_in_the_process_of_their_app_and_nowhere_else(field: Battlefield, victim: str) -> None:
@@ -332,16 +332,16 @@ def test_an_app_has_no_rights_and_can_not_get_any(field: Battlefield) -> None:
             "no new privileges": status["NoNewPrivs"].strip(),
             "uids": sorted(set(os.getresuid() + os.getresgid())),
             "groups": os.getgroups(),
-            "became": [uid for uid in (0, 1, 200_001) if uid != os.getuid() and attempt(os.setuid, uid)],
+            "became": [uid for uid in (0, 1, other) if uid != os.getuid() and attempt(os.setuid, uid)],
             "namespaces": [flag for flag in (0x10000000, 0x40000000, 0x20000000) if libc.unshare(flag) == 0],
             "raw socket": attempt(lambda: __import__("socket").socket(2, 3, 6)),
             "setuid": subprocess.run(["/usr/bin/su", "-c", "id"], stdin=subprocess.DEVNULL, capture_output=True).returncode,
         }
     """
-    told = field.attack(rise)
+    told = field.attack(rise, other=field.ph.uid_base + 1)
     assert set(told["capabilities"].values()) == {"0" * 16}
     assert told["no new privileges"] == "1"
-    assert min(told["uids"]) > 200_000
+    assert min(told["uids"]) > field.ph.uid_base
     assert (told["became"], told["namespaces"], told["raw socket"]) == ([], [], False)
     assert set(told["groups"]) <= set(told["uids"]) | {NOBODY}
     assert told["setuid"] != 0

@@ -64,7 +64,7 @@ def test_a_large_picture_is_made_small_before_it_is_sent(app: FastAPI, tab: Any)
         kept = tx.query(Thumbnail).one()
         assert kept.media_type == "image/webp" and len(kept.image) < 64_000
     tab.goto("/_/content")
-    assert tab.evaluate("document.querySelector('img.picture').naturalWidth") == 640
+    tab.wait_for_function("document.querySelector('img.picture').naturalWidth === 640")
 
 
 def test_a_file_that_is_no_picture_is_refused_in_words(app: FastAPI, tab: Any) -> None:  # noqa: F811

@@ -103,4 +103,4 @@ def test_a_picture_and_a_star_reach_the_gallery_and_the_home_page(guid: str, tab
         tab.click(".head .star")
     tab.goto("/")
     assert tab.locator("section[aria-labelledby=favourites] img.picture").count() == 1
-    assert tab.evaluate("document.querySelector('img.picture').naturalWidth") > 0
+    tab.wait_for_function("document.querySelector('img.picture').naturalWidth > 0")

@@ -26,8 +26,6 @@ pytestmark = [
     pytest.mark.xdist_group("installation"),
     pytest.mark.skipif(os.geteuid() != 0, reason="NOT EXERCISED: a server without root (only root can start one)"),
 ]
-BASE = 200_000
-SERVER, GATEWAY = BASE - 2, BASE - 1
 SETTINGS = "[launcher]\nsandbox = 'required'\npacket_filter = 'preferred'\n"
 FASTAPI = {"requirements.txt": "fastapi\n"}
 #: Has never had a wheel on the index.
@@ -106,7 +104,7 @@ def test_only_the_supervisor_the_runner_and_shims_are_root(ph: Installation, app
     allowed = ("gateway.supervisor", "backends.runner", "/launcher/backends/local/shim.py")
     assert roots and [words for words in roots if not any(name in words for name in allowed)] == []
     none = "0" * 16
-    for name, uid, groups in (("control-plane", SERVER, str(GATEWAY)), ("envoy", GATEWAY, "")):
+    for name, uid, groups in (("control-plane", ph.server_uid, str(ph.gateway_uid)), ("envoy", ph.gateway_uid, "")):
         expected = {"Uid": str(uid), "Gid": str(uid), "Groups": groups, "CapEff": none, "CapPrm": none}
         assert rights(ph.process(name)) == expected
     assert rights(ph.process("runner"))["Uid"] == "0"
@@ -114,7 +112,7 @@ def test_only_the_supervisor_the_runner_and_shims_are_root(ph: Installation, app
 
 def test_apps_are_built_opened_and_deployed_again(ph: Installation, app: str, tmp_path: Path) -> None:
     first = about(ph, app)
-    assert (first["version"], first["uid"] > BASE) == ("1", True)
+    assert (first["version"], first["uid"] > ph.uid_base) == ("1", True)
     assert published(ph, tmp_path, "2", BUILT, "--app-id", app) == app
     assert until(lambda: about(ph, app)["version"] == "2")
     assert about(ph, app)["uid"] == first["uid"]
@@ -168,14 +166,14 @@ def test_who_kills_the_control_plane_loses_no_app(ph: Installation, app: str) ->
     pid, before = about(ph, app)["pid"], ph.kill("control-plane")
     assert about(ph, app)["pid"] == pid
     assert ph.process("control-plane") != before
-    assert rights(ph.process("control-plane"))["Uid"] == str(SERVER)
+    assert rights(ph.process("control-plane"))["Uid"] == str(ph.server_uid)
 
 
 def test_keys_are_the_servers_alone_and_what_root_runs_is_roots(ph: Installation) -> None:
     for name in ("keys", "db"):
-        assert ((ph.home / name).stat().st_uid, (ph.home / name).stat().st_mode & 0o777) == (SERVER, 0o700)
+        assert ((ph.home / name).stat().st_uid, (ph.home / name).stat().st_mode & 0o777) == (ph.server_uid, 0o700)
     keys = [file.stat() for file in (ph.home / "keys").iterdir() if file.name != "installation.json"]  # no secret
-    assert keys and {(found.st_uid, found.st_mode & 0o777) for found in keys} == {(SERVER, 0o600)}
+    assert keys and {(found.st_uid, found.st_mode & 0o777) for found in keys} == {(ph.server_uid, 0o600)}
     for name in ("", "run", "logs", "jobs", "pilothouse.toml", MARK, "run/runner.json", "run/supervisor.json"):
         found = (ph.home / name).stat()
         assert (found.st_uid, found.st_mode & 0o002) == (0, 0), name
@@ -199,7 +197,7 @@ def test_a_command_that_root_gives_leaves_nothing_of_roots_behind(ph: Installati
         for name in ("keys", "db", "blobs", "libraries", "cache", "runtimes")
         for file in (ph.home / name).rglob("*")
     ]
-    assert [str(file) for file in inside if file.lstat().st_uid != SERVER] == []
+    assert [str(file) for file in inside if file.lstat().st_uid != ph.server_uid] == []
 
 
 def test_the_audit_trail_is_kept_also_when_its_file_is_moved_away(ph: Installation) -> None:
@@ -209,7 +207,7 @@ def test_the_audit_trail_is_kept_also_when_its_file_is_moved_away(ph: Installati
     until(head.exists)
     ph.add_person("olga", "harbour-light-7")
     assert until(head.read_text)
-    assert head.stat().st_uid == SERVER
+    assert head.stat().st_uid == ph.server_uid
 
 
 def test_an_app_can_not_talk_to_the_runner(ph: Installation, tmp_path: Path) -> None:
@@ -231,8 +229,8 @@ def test_an_app_can_not_talk_to_the_runner(ph: Installation, tmp_path: Path) -> 
     assert told == ["FileNotFoundError", "FileNotFoundError", False]
     # nor where there is no sandbox around it
     code = f"import socket; socket.socket(socket.AF_UNIX).connect({str(ph.home / 'run' / 'runner.sock')!r})"
-    for uid, is_heard in ((SERVER, True), (BASE + 1, False), (GATEWAY, False)):
-        command, groups = ["/usr/bin/python3", "-c", code], [GATEWAY] if uid == SERVER else []
+    for uid, is_heard in ((ph.server_uid, True), (ph.uid_base + 1, False), (ph.gateway_uid, False)):
+        command, groups = ["/usr/bin/python3", "-c", code], [ph.gateway_uid] if uid == ph.server_uid else []
         tried = subprocess.run(command, check=False, capture_output=True, user=uid, group=uid, extra_groups=groups)
         assert (tried.returncode == 0) is is_heard
 
@@ -255,12 +253,12 @@ print(json.dumps({{"answers": answers, "uid": os.getuid()}}))
 def as_server(ph: Installation, code: str, **given: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["/usr/bin/python3", "-c", code], text=True, capture_output=True, check=False, timeout=60, cwd="/",
-        env={"PATH": "/usr/bin:/bin"}, user=SERVER, group=SERVER, extra_groups=[GATEWAY], **given,
+        env={"PATH": "/usr/bin:/bin"}, user=ph.server_uid, group=ph.server_uid, extra_groups=[ph.gateway_uid], **given,
     )  # fmt: skip
 
 
 def test_who_takes_over_the_control_plane_does_not_get_root(ph: Installation) -> None:
-    home, uid = ph.home, BASE + 4711
+    home, uid = ph.home, ph.uid_base + 4711
     plan = (home / "apps" / "planted").as_posix()
     assert as_server(ph, f"import os; os.symlink('/root', {plan!r}); os.mkdir({plan + '-own'!r})").returncode == 0
 
@@ -269,7 +267,8 @@ def test_who_takes_over_the_control_plane_does_not_get_root(ph: Installation) ->
         return {"verb": "submit", "spec": wire.said_spec(spec)}
 
     refused = [
-        job(uid=0, gid=0), job(uid=None, gid=None), job(uid=SERVER, gid=SERVER), job(uid=GATEWAY, gid=GATEWAY), job(gid=0),
+        job(gid=0),
+        *(job(uid=another, gid=another) for another in (0, None, ph.server_uid, ph.gateway_uid)),
         *(job(mounts=(Mount(source, "/app"),)) for source in (
             "/", "/root", "/etc", f"{home}/keys", f"{home}/db", f"{home}/run", f"{home}/logs", f"{home}/jobs", f"{home}/blobs",
             f"{home}/apps/../keys", plan, f"{plan}/x", f"{home}/cache/uv",
@@ -310,7 +309,7 @@ print(result)
     pids = [str(ph.process(name)) for name in ("supervisor", "runner")]
     done = subprocess.run(
         ["/usr/bin/python3", "-c", writes, str(ph.home), *pids], text=True, capture_output=True, check=True,
-        user=SERVER, group=SERVER, extra_groups=[GATEWAY],
+        user=ph.server_uid, group=ph.server_uid, extra_groups=[ph.gateway_uid],
     )  # fmt: skip
     assert done.stdout.strip() == "[]"
 
@@ -327,16 +326,16 @@ def test_what_is_deleted_goes(ph: Installation, tmp_path: Path) -> None:
         "custody.remove(Path(sys.argv[1]), int(sys.argv[2]), RunnerLauncher(Path(sys.argv[3])))"
     )
     command = [str(ph.bin / "python"), "-c", code, str(folder), str(uid), str(ph.home / "run" / "runner.sock")]
-    subprocess.run(command, check=True, user=SERVER, group=SERVER, extra_groups=[GATEWAY])
+    subprocess.run(command, check=True, user=ph.server_uid, group=ph.server_uid, extra_groups=[ph.gateway_uid])
     assert not folder.exists()
 
 
 def test_it_stops_with_its_jobs_and_starts_again(ph: Installation, app: str) -> None:
-    about(ph, app)
+    version = about(ph, app)["version"]
     ph.stop()
     assert ph.left_running() == []
     ph.start()
-    until(lambda: answers(ph, app, "2"))
+    until(lambda: answers(ph, app, version), 60)
 
 
 def test_a_home_that_ran_as_root_is_handed_over_and_back(bin: Path, tmp_path: Path) -> None:
@@ -351,10 +350,10 @@ def test_a_home_that_ran_as_root_is_handed_over_and_back(bin: Path, tmp_path: Pa
         assert rights(made.process("control-plane"))["Uid"] == "0"
         assert made.runs("runner") is None
         made.stop()
-        os.chown(made.home / "db", SERVER, SERVER)  # as far as a first try came
+        os.chown(made.home / "db", made.server_uid, made.server_uid)  # as far as a first try came
         made.settings = SETTINGS
         made.start()
-        assert rights(made.process("control-plane"))["Uid"] == str(SERVER)
+        assert rights(made.process("control-plane"))["Uid"] == str(made.server_uid)
         until(lambda: answers(made, guid, "1"))
         assert published(made, tmp_path, "2", FASTAPI, "--app-id", guid) == guid
         until(lambda: answers(made, guid, "2"))
@@ -382,7 +381,7 @@ def test_running_apps_live_through_the_upgrade(bin: Path, tmp_path: Path) -> Non
         assert made.server is not None
         made.server.wait(10)
         made.start(wait=False)
-        until(lambda: (p := made.runs("control-plane")) and rights(p)["Uid"] == str(SERVER), 60)
+        until(lambda: (p := made.runs("control-plane")) and rights(p)["Uid"] == str(made.server_uid), 60)
         made.wait_ready()
         assert about(made, guid)["pid"] == pid
     finally:

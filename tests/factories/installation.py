@@ -32,7 +32,10 @@ READY_S = 60.0
 
 @dataclass
 class Installation:
-    """One installation in a folder of its own. ``settings`` are lines of TOML."""
+    """One installation in a folder of its own. ``settings`` are lines of TOML.
+
+    Each has users of its own, as several on one machine must: the packet filter of one knows the other's jobs by them.
+    """
 
     root: Path
     port: int
@@ -40,12 +43,22 @@ class Installation:
     db_url: str | None = None
     bootstrap: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(32)).decode())
     key: str = ""
+    uid_base: int = field(default_factory=lambda: 200_000 + 10_000 * secrets.randbelow(100_000))
     server: subprocess.Popen[bytes] | None = None
     bin: Path = BIN
 
     @property
     def home(self) -> Path:
         return self.root / "home"
+
+    @property
+    def server_uid(self) -> int:
+        """Whom the control plane runs as, where a runner starts jobs for it."""
+        return self.uid_base - 2
+
+    @property
+    def gateway_uid(self) -> int:
+        return self.uid_base - 1
 
     @property
     def url(self) -> str:
@@ -210,6 +223,7 @@ class Installation:
             if not k.startswith(("CONNECT_", "PILOTHOUSE_")) and k != "PYTHONDONTWRITEBYTECODE"
         }
         env["PILOTHOUSE_SERVER__BOOTSTRAP_SECRET"] = self.bootstrap
+        env["PILOTHOUSE_LAUNCHER__UID_BASE"] = str(self.uid_base)
         if self.db_url:
             env["PILOTHOUSE_DB__URL"] = self.db_url
         cache = os.environ.get("PILOTHOUSE_TEST_CACHE")

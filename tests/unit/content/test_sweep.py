@@ -21,6 +21,7 @@ from pilothouse.launcher.models import Job
 from pilothouse.runtimes.contract import Runtime, Wanted
 from pilothouse.runtimes.restorers.memory import MemoryRestorer
 from pilothouse.stages.models import Stage
+from pilothouse.storage import custody
 from pilothouse.storage.contract import put
 from pilothouse.storage.stores.memory import MemoryStore
 
@@ -32,6 +33,7 @@ def engines(database: Database, tmp_path: Path) -> Any:
 
     languages = {"python": Language(MemoryRestorer())}
     parts = {"blobs": MemoryStore(), "launcher": MemoryLauncher(), "languages": languages}
+    parts |= {"uid_of": lambda _: None, "custodian": custody.OWN}
     return SimpleNamespace(database=database, folder=folder, **parts)
 
 
