@@ -1,4 +1,4 @@
-"""All options of an installation. ``options.py`` declares them, ``layers.py`` reads them.
+"""All options of an installation. ``options/`` declares them, ``layers.py`` reads them.
 
 Order of strength: command-line flag > ``PILOTHOUSE_ROOM__OPTION`` > the TOML file > default. Options never live in the
 database. An unknown key is an error that proposes the nearest known one; any secret may also be given as ``…_file``.
