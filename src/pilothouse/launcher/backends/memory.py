@@ -9,6 +9,8 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pilothouse.base import clock
 from pilothouse.launcher.backends.local.connections import established
@@ -24,6 +26,9 @@ from pilothouse.launcher.contract import (
     SignalRefused,
 )
 
+if TYPE_CHECKING:
+    from pilothouse.settings.options import Launcher as LauncherOptions
+
 
 @dataclass
 class _Running:
@@ -38,6 +43,11 @@ class MemoryLauncher:
     def __init__(self, store: dict[str, _Running] | None = None) -> None:
         self.store = {} if store is None else store
         self._lock = threading.Lock()
+
+    @classmethod
+    def from_settings(cls, home: Path, options: LauncherOptions) -> MemoryLauncher:
+        """One with nothing in it, whatever the settings say."""
+        return cls()
 
     def submit(self, spec: JobSpec) -> JobStatus:
         with self._lock:

@@ -1,0 +1,62 @@
+"""The control plane as it is composed for real, without gateway and without its threads: what a test of an endpoint asks.
+
+Jobs and files are real as far as a test asks for them; nothing is started until then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi.testclient import TestClient
+from tests.factories.identity import add_key, add_user
+
+from pilothouse.app.control_plane import ControlPlane
+from pilothouse.app.house import build
+from pilothouse.base.access import Role
+from pilothouse.db import Database
+from pilothouse.gateway import headers
+from pilothouse.gateway.serving import door_secret
+from pilothouse.identity.models import User
+from pilothouse.settings import load
+from pilothouse.stages import sync
+
+BASE = "http://localhost:3939"
+
+
+@dataclass
+class Asked:
+    """A control plane that answers requests. Make one with `control_plane`."""
+
+    plane: ControlPlane
+    home: Path
+
+    @property
+    def database(self) -> Database:
+        return self.plane.house.database
+
+    def person(
+        self, username: str = "amara.okoye", role: Role = Role.PUBLISHER, **facts: Any
+    ) -> tuple[User, TestClient]:
+        """A new person, and a client that sends an API key of theirs."""
+        user = add_user(self.database, username, role, **facts)
+        return user, self.client(key=add_key(self.database, user))
+
+    def client(self, *, key: str | None = None, **sent: str) -> TestClient:
+        """A client without cookies; ``sent`` are further headers."""
+        fields = {headers.SECRET: door_secret(self.home / "keys"), **sent}
+        if key:
+            fields["authorization"] = f"Key {key}"
+        return TestClient(self.plane.front, base_url=BASE, headers=fields, raise_server_exceptions=False)
+
+
+def control_plane(home: Path, database: Database, **sections: dict[str, Any]) -> Asked:
+    """One with this home and database, which is closed by whoever made it; ``sections`` are settings, by room."""
+    flags = {"db.url": database.url.render_as_string(hide_password=False), "launcher.backend": "memory"}
+    flags |= {f"{room}.{name}": value for room, options in sections.items() for name, value in options.items()}
+    loaded = load(home, variables={}, flags=flags)
+    house = build(loaded)
+    with house.database.write() as tx:
+        sync(tx, loaded.settings.stages)
+    return Asked(ControlPlane(house), home)
