@@ -9,6 +9,7 @@ import pkgutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from prune_css import pruned, words_of
 from pydantic import BaseModel
 
 import pilothouse
+from pilothouse.app.control_plane import wire_of
 from pilothouse.app.dashboard import dashboard
 from pilothouse.app.gauges import GAUGES
-from pilothouse.app.house import build
+from pilothouse.app.house import House, build
 from pilothouse.app.metrics import Metrics
 from pilothouse.app.serving import prepare_home
 from pilothouse.audit.contract import AUDITED, EVENTS
@@ -28,6 +30,8 @@ from pilothouse.base.access import RULES, Permission
 from pilothouse.base.errors import PilothouseError
 from pilothouse.base.seam import Seam
 from pilothouse.cli.commands import program
+from pilothouse.connect_api.application import application
+from pilothouse.connect_api.rows import CHAPTERS, answered
 from pilothouse.settings import Settings, load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,6 +72,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "audit-events", audit_events()
     yield "cli", cli()
     yield "metrics", metrics()
+    yield "protocol", protocol()
     for name, seam in seams():
         yield name, seam_page(name, seam)
 
@@ -237,12 +242,44 @@ def base_style() -> str:
     return note + pruned(whole, words=words_of((*scripts, *templates)), beside=beside)
 
 
-def openapi() -> str:
+@contextmanager
+def empty_house() -> Iterator[House]:
+    """One that was never started."""
     with tempfile.TemporaryDirectory() as folder:
         loaded = load(Path(folder) / "home", variables={})
         prepare_home(loaded)
-        house = build(loaded)
+        yield build(loaded)
+
+
+def openapi() -> str:
+    with empty_house() as house:
         return json.dumps(dashboard(house).openapi(), indent=1, sort_keys=True) + "\n"
+
+
+def protocol() -> str:
+    """Which rows of the publishing protocol are served, by looking for what answers them."""
+    with empty_house() as house:
+        served = answered(application(wire_of(house)), dashboard(house))
+    lines = [
+        "# The publishing protocol",
+        "",
+        "Below `{server}/__api__`, or below `{server}` where it says so; a stage with a path of its own has all of it there too.",
+        "Clients that speak it need no setting but the address.",
+        "",
+    ]
+    for chapter, rows in CHAPTERS.items():
+        lines += [f"## {chapter}", "", "| endpoint | state |", "| --- | --- |"]
+        for row in rows:
+            state = (
+                f"refused: it {row.refused}"
+                if row.refused
+                else "served"
+                if row.key in served or not row.is_routed
+                else "not yet"
+            )
+            lines.append(f"| `{row.method} {'{server}' if row.at_root else ''}{row.path}` | {state} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

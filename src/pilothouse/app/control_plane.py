@@ -204,7 +204,7 @@ class ControlPlane:
             xsrf_key=house.xsrf_key,
             door=self.metrics.door(self._door(pages)),
             pages=pages,
-            protocol=application(_wire(house)),
+            protocol=application(wire_of(house)),
             dashboard=dashboard(house),
             open_to_all={"/healthz": healthz, "/readyz": readyz(self.readiness)},
             metrics=self._scrape(),
@@ -288,7 +288,8 @@ def _texts(pages: StatePages) -> PageTexts:
     )
 
 
-def _wire(house: House) -> Wire:
+def wire_of(house: House) -> Wire:
+    """What the protocol's doors need of the house."""
     return Wire(
         loaded=house.loaded,
         database=house.database,
