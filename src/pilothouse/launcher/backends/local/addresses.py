@@ -7,7 +7,6 @@ import ipaddress
 import os
 import random
 import socket
-import zlib
 from pathlib import Path
 from typing import TextIO
 
@@ -16,22 +15,25 @@ from pilothouse.launcher.contract import LauncherDown
 POOL = ipaddress.ip_network("127.64.0.0/10")
 PORTS = (20_000, 32_000)
 ATTEMPTS = 50
+#: Digits of the counter: one of the same length is written over it.
+WIDTH = 10
 
 
 def take(jobs: Path) -> str:
-    """The next ``ip:port`` that is free now. The counter lives in ``jobs/next-address``, so a restart goes on where it was."""
+    """The next ``ip:port`` that is free now. The counter lives in ``jobs/next-address``, so a restart goes on where it was.
+
+    It is written in one piece, so that who is killed meanwhile does not set it back: addresses of jobs that ended just now
+    are closed. A new counter begins anywhere, since several homes share the pool.
+    """
     with private(jobs / "next-address") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        file.seek(0)
-        text = file.read().strip()
-        number = int(text) if text.isdigit() else zlib.crc32(str(jobs).encode()) % POOL.num_addresses
+        text = os.pread(file.fileno(), WIDTH, 0)
+        number = int(text) if text.isdigit() else random.randrange(POOL.num_addresses)  # noqa: S311 - no secret
         for _ in range(ATTEMPTS):
             number = number % (POOL.num_addresses - 2) + 1
             host, port = str(POOL[number]), random.randint(*PORTS)  # noqa: S311 - no secret: merely spreads two homes apart
             if _is_free(host, port):
-                file.seek(0)
-                file.truncate()
-                file.write(str(number))
+                os.pwrite(file.fileno(), f"{number:0{WIDTH}}".encode(), 0)
                 return f"{host}:{port}"
     raise LauncherDown(
         "No free address was found for the job. Look for programs that listen on all addresses of this machine."

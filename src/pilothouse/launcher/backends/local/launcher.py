@@ -93,6 +93,7 @@ class LocalLauncher:
             if not job.exists():
                 self._write(job, spec)
             if not (job / "state.json").exists() and not _is_locked(job):
+                os.utime(job)  # `status` counts the patience for a start from here; the packet filter asks it
                 self._admit(job)
                 self._start(job, spec)
         except OSError as error:
@@ -270,7 +271,6 @@ class LocalLauncher:
 
     def _start(self, job: Path, spec: JobSpec) -> None:
         """The variables go through a sealed memory file: never an argument, a disk or the shim's own environment."""
-        os.utime(job)  # `status` counts the patience for a start from here
         document = _read_json(job / "spec.json")
         address = document.get("address")
         env = dict(zip(spec.env, sandbox.fill(spec.env.values(), address), strict=True))
