@@ -29,6 +29,8 @@ from pilothouse.launcher.contract import (
 if TYPE_CHECKING:
     from pilothouse.settings.options import Launcher as LauncherOptions
 
+LINGER_S = 0.5
+
 
 @dataclass
 class _Running:
@@ -70,9 +72,12 @@ class MemoryLauncher:
                 spec.id, JobState.RUNNING, address, node="memory", pid=process.pid, started_at=clock.now()
             )
             running = self.store[spec.id] = _Running(process, status)
-        for stream in ("stdout", "stderr"):
-            threading.Thread(target=_read, args=(running, stream), daemon=True).start()
-        threading.Thread(target=_watch, args=(running, spec.grace.total_seconds()), daemon=True).start()
+        readers = [
+            threading.Thread(target=_read, args=(running, stream), daemon=True) for stream in ("stdout", "stderr")
+        ]
+        watcher = threading.Thread(target=_watch, args=(running, spec.grace.total_seconds(), readers), daemon=True)
+        for thread in (*readers, watcher):
+            thread.start()
         return status
 
     def status(self, job_id: str) -> JobStatus:
@@ -133,7 +138,8 @@ def _read(running: _Running, stream: str) -> None:
         running.lines.append(LogLine(clock.now(), stream, raw.rstrip(b"\n").decode(errors="replace")))
 
 
-def _watch(running: _Running, grace_s: float) -> None:
+def _watch(running: _Running, grace_s: float, readers: list[threading.Thread]) -> None:
+    """A job has ended when its last line was read; children that keep its output open are not waited for."""
     while True:
         try:
             code = running.process.wait(0.02)
@@ -147,6 +153,8 @@ def _watch(running: _Running, grace_s: float) -> None:
             _send(running, signal.SIGKILL)
             code = running.process.wait()
         break
+    for reader in readers:
+        reader.join(LINGER_S)
     code = 128 - code if code < 0 else code
     stopped = running.status.state is JobState.STOPPING
     reason = "It was stopped." if stopped else f"It ended with exit code {code}."
