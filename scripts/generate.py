@@ -270,13 +270,9 @@ def protocol() -> str:
     for chapter, rows in CHAPTERS.items():
         lines += [f"## {chapter}", "", "| endpoint | state |", "| --- | --- |"]
         for row in rows:
-            state = (
-                f"refused: it {row.refused}"
-                if row.refused
-                else "served"
-                if row.key in served or not row.is_routed
-                else "not yet"
-            )
+            state = "served" if row.key in served or not row.is_routed else "not yet"
+            if row.refused:
+                state = f"refused: it {row.refused}"
             lines.append(f"| `{row.method} {'{server}' if row.at_root else ''}{row.path}` | {state} |")
         lines.append("")
     return "\n".join(lines)

@@ -335,7 +335,7 @@ def test_it_stops_with_its_jobs_and_starts_again(ph: Installation, app: str) -> 
     ph.stop()
     assert ph.left_running() == []
     ph.start()
-    until(lambda: answers(ph, app, version), 60)
+    until(lambda: answers(ph, app, version))
 
 
 def test_a_home_that_ran_as_root_is_handed_over_and_back(bin: Path, tmp_path: Path) -> None:
