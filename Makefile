@@ -14,11 +14,12 @@ demo: ## install, start a sample company, publish an app of every kind; Ctrl-C s
 	@scripts/venv.sh demo
 	@exec $(PY) scripts/demo.py
 
+# A file of tests stays on one worker, so that what it starts is started once.
 test: ## everything CI checks; installs what it needs
 	@scripts/venv.sh test
 	@scripts/packages.sh
 	@$(MAKE) lint types docs-check
-	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest $(T) -n 2 --dist loadgroup --durations 15
+	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest $(T) -n 2 --dist loadfile --no-loadscope-reorder --durations 15
 
 quick: ## lint and unit tests, in seconds
 	@scripts/venv.sh test

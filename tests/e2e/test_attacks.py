@@ -21,7 +21,6 @@ from pilothouse.launcher.backends.local.packetfilter import PacketFilter
 from pilothouse.testing.launcher import PYTHON
 
 pytestmark = [
-    pytest.mark.xdist_group("installation"),
     pytest.mark.skipif(
         os.geteuid() != 0, reason="NOT EXERCISED: attacks between apps (they are kept apart only by root)"
     ),

@@ -15,7 +15,6 @@ from tests.factories.chromium import chromium
 from tests.factories.hostile import PASSWORD, Battlefield, prepare
 from tests.factories.installation import installed
 
-pytestmark = pytest.mark.xdist_group("browser")
 PATIENCE_MS = 30_000
 
 

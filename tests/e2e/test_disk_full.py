@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 from tests.factories.installation import Installation, new_installation, project, remove
 
-pytestmark = pytest.mark.xdist_group("installation")
-
 APP = "import os\nfrom fastapi import FastAPI\napp = FastAPI()\nBOOT = os.urandom(8).hex()\n\n@app.get('/')\ndef about():\n    return BOOT\n"
 
 

@@ -18,8 +18,6 @@ from tests.factories.installation import Installation, database_url, installed, 
 
 from pilothouse.testing.postgres import PostgresServer
 
-pytestmark = pytest.mark.xdist_group("installation")
-
 APP = "import os\nfrom fastapi import FastAPI\napp = FastAPI()\nBOOT = os.urandom(8).hex()\n\n@app.get('/')\ndef about():\n    return {'boot': BOOT, 'version': VERSION}\n\nVERSION = 'V0'\n"
 
 #: The line that each step of a deploy prints when it begins.

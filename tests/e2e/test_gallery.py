@@ -6,14 +6,11 @@ import struct
 import zlib
 from typing import Any
 
-import pytest
 from fastapi import FastAPI
 from tests.e2e.test_pages import app, browser, tab  # noqa: F401 - fixtures
 from tests.factories.pages_app import publish
 
 from pilothouse.content.models import Favourite, Thumbnail
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 def png(width: int, height: int) -> bytes:

@@ -20,7 +20,6 @@ from tests.factories.installation import Installation, installed, project, until
 
 from pilothouse.gateway.recent import REACH_S
 
-pytestmark = pytest.mark.xdist_group("installation")
 PASSWORD = "harbour-light-7"
 PEOPLE = ("clara", "locked", "removed", "left")
 APP = """import os

@@ -20,7 +20,6 @@ from tests.factories.installation import EXAMPLES, Installation, installed, proj
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-pytestmark = pytest.mark.xdist_group("browser")
 STAGES = "[[stages]]\nkey = 'dev'\n[[stages]]\nkey = 'prod'\n"
 PATIENCE_MS = 45_000
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from fastapi import FastAPI
 from tests.e2e.test_pages import app, browser, tab  # noqa: F401 - fixtures
 from tests.factories.pages_app import Published, publish
 
 from pilothouse.tasks.models import Task, TaskLine
 
-pytestmark = pytest.mark.xdist_group("browser")
 BUILD = ["Locking …", *(f"  Prepared package {n}" for n in range(30)), "Restoring …", *(f"  Linked {n}" for n in range(10)),
          "  warning: no wheel for httptools", "Starting …", "  INFO: running"]  # fmt: skip
 

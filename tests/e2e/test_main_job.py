@@ -13,8 +13,6 @@ import httpx
 import pytest
 from tests.factories.installation import EXAMPLES, Installation, database_url, installed, project, until
 
-pytestmark = pytest.mark.xdist_group("installation")
-
 APP = """
 import os
 from fastapi import FastAPI, Request

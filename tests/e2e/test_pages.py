@@ -22,8 +22,6 @@ from pilothouse.content.models import Content
 from pilothouse.db import Database
 from pilothouse.tasks.models import Task, TaskLine
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:

@@ -16,7 +16,6 @@ from pilothouse.content.service.variables import place_of
 from pilothouse.db import Database
 from pilothouse.db.secrets import key_id, load_secrets
 
-pytestmark = pytest.mark.xdist_group("rotation")
 COUNT = 600
 
 

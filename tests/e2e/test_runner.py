@@ -23,7 +23,6 @@ from pilothouse.launcher.backends.runner import wire
 from pilothouse.launcher.contract import JobSpec, Mount
 
 pytestmark = [
-    pytest.mark.xdist_group("installation"),
     pytest.mark.skipif(os.geteuid() != 0, reason="NOT EXERCISED: a server without root (only root can start one)"),
 ]
 SETTINGS = "[launcher]\nsandbox = 'required'\npacket_filter = 'preferred'\n"

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from fastapi import FastAPI
 from tests.e2e.test_pages import app, browser, tab  # noqa: F401 - fixtures
 from tests.factories.pages_app import publish
 
 from pilothouse.content.models import Content
-
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 def test_the_effect_follows_what_is_typed_and_saving_keeps_it(app: FastAPI, tab: Any) -> None:  # noqa: F811

@@ -13,8 +13,6 @@ from pathlib import Path
 import pytest
 from tests.factories.installation import Installation, installed, project, until
 
-pytestmark = pytest.mark.xdist_group("installation")
-
 SLOW = """
 import time
 from fastapi import FastAPI

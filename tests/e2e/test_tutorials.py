@@ -7,12 +7,10 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
 from tests.factories.installation import BIN, new_installation, remove
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorials" / "first-app.md"
 BLOCK = re.compile(r"```sh run\n(.*?)```", re.DOTALL)
-pytestmark = pytest.mark.xdist_group("installation")
 
 
 def test_the_first_app_works_as_written(tmp_path: Path) -> None:

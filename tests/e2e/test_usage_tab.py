@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from fastapi import FastAPI
 from tests.e2e.test_pages import app, browser, tab  # noqa: F401 - fixtures
 from tests.factories.pages_app import publish
@@ -14,7 +13,6 @@ from pilothouse.base import clock
 from pilothouse.content.models import Content, WorkerSample
 from pilothouse.gateway.models import UsageEvent
 
-pytestmark = pytest.mark.xdist_group("browser")
 INK = """(figure) => {
   const canvas = figure.querySelector("canvas");
   const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;

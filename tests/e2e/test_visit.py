@@ -13,7 +13,6 @@ from tests.factories.chromium import chromium
 from tests.factories.installation import EXAMPLES, Installation, installed, project, until
 
 PASSWORD = "harbour-light-7"
-pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.fixture(scope="module")

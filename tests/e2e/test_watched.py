@@ -18,8 +18,6 @@ from tests.factories.installation import Installation, installed, project, until
 
 from pilothouse.testing.postgres import PostgresServer
 
-pytestmark = pytest.mark.xdist_group("installation")
-
 PASSWORD = "hush-Postgres-7331"
 
 

@@ -19,8 +19,6 @@ import pytest
 from tests.factories.installation import Installation, database_url, installed, project, until
 from websockets.sync.client import ClientConnection, connect
 
-pytestmark = pytest.mark.xdist_group("installation")
-
 APP = """
 import asyncio, os
 from fastapi import FastAPI, WebSocket
