@@ -108,10 +108,8 @@ class Installation:
         """As an administrator would: SIGTERM to the supervisor, which ends jobs as well."""
         if self.server is not None and self.server.poll() is None:
             self.server.terminate()
-            try:
-                self.server.wait(
-                    90
-                )  # the control plane, the jobs and Envoy end one after the other, each with its grace
+            try:  # the control plane, the jobs and Envoy end one after the other, each with its grace
+                self.server.wait(180)
             except subprocess.TimeoutExpired:
                 self.server.kill()
         self.server = None
