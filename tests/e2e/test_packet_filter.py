@@ -111,12 +111,11 @@ def squatter(host: str, port: int, *, flood: int = 0) -> Iterator[Callable[[], s
     """A process of `STRANGER` that listens there. Yields what gives all that it received so far."""
     command = [PYTHON, "-u", "-c", SQUAT, host, str(port), str(flood)]
     identity = {"user": STRANGER, "group": STRANGER, "extra_groups": []}
-    with tempfile.TemporaryFile("w+") as output:
+    with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, cwd="/", env={}, **identity)  # type: ignore[call-overload]
 
         def told() -> str:
-            output.seek(0)
-            return output.read()
+            return os.pread(output.fileno(), 1 << 16, 0).decode()  # its place in the file is the process's, too
 
         try:
             until(lambda: "sits" in told() or process.poll() is not None)
@@ -130,7 +129,7 @@ def squatter(host: str, port: int, *, flood: int = 0) -> Iterator[Callable[[], s
 def secret_sent(host: str, port: int) -> bool:
     """As the gateway (root): send something to a job's address. Whether a connection came about."""
     try:
-        with socket.create_connection((host, port), timeout=1.5) as connection:
+        with socket.create_connection((host, port), timeout=5) as connection:
             connection.sendall(b"identity of a visitor")
             connection.recv(1)
             return True
