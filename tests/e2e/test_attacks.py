@@ -20,11 +20,9 @@ from tests.factories.open_python import open_bin
 from pilothouse.launcher.backends.local.packetfilter import PacketFilter
 from pilothouse.testing.launcher import PYTHON
 
-pytestmark = [
-    pytest.mark.skipif(
-        os.geteuid() != 0, reason="NOT EXERCISED: attacks between apps (they are kept apart only by root)"
-    ),
-]
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0, reason="NOT EXERCISED: attacks between apps (they are kept apart only by root)"
+)
 NOBODY = 65_534
 
 #: Which of these addresses take a connection.

@@ -129,7 +129,7 @@ def squatter(host: str, port: int, *, flood: int = 0) -> Iterator[Callable[[], s
 def secret_sent(host: str, port: int) -> bool:
     """As the gateway (root): send something to a job's address. Whether a connection came about."""
     try:
-        with socket.create_connection((host, port), timeout=5) as connection:
+        with socket.create_connection((host, port), timeout=1.5) as connection:
             connection.sendall(b"identity of a visitor")
             connection.recv(1)
             return True

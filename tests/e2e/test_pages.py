@@ -369,46 +369,34 @@ def test_nothing_serious_stands_in_the_way_of_people_with_disabilities(browser: 
     if importlib.util.find_spec("axe_playwright_python") is None:
         pytest.skip("NOT EXERCISED: accessibility. Install axe-playwright-python.")
     from axe_playwright_python.sync_playwright import Axe
-    from scripts.screens import all_names, gallery_of_samples
 
     found = []
-    with served(gallery_of_samples()) as url:
-        tab = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True)
-        for name in all_names():
-            _leave_for(tab, f"{url}/sample/{name}")
-            serious = [v for v in Axe().run(tab).response["violations"] if v["impact"] in ("serious", "critical")]
-            found.extend(f"{name}: {v['id']} {v['nodes'][0]['html'][:160]}" for v in serious)
-        tab.close()
+    for name, tab in _samples(browser, color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True):
+        serious = [v for v in Axe().run(tab).response["violations"] if v["impact"] in ("serious", "critical")]
+        found.extend(f"{name}: {v['id']} {v['nodes'][0]['html'][:160]}" for v in serious)
     assert found == []
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])
 def test_no_page_is_wider_than_its_window(browser: Any, width: int) -> None:
-    from scripts.screens import all_names, gallery_of_samples
-
     beyond = {}
-    with served(gallery_of_samples()) as url:
-        tab = browser.new_page(viewport={"width": width, "height": 800})
-        for name in all_names():
-            _leave_for(tab, f"{url}/sample/{name}")
-            beyond[name] = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        tab.close()
+    for name, tab in _samples(browser, viewport={"width": width, "height": 800}):
+        beyond[name] = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert {name: pixels for name, pixels in beyond.items() if pixels > 0} == {}
 
 
-def _leave_for(tab: Any, url: str) -> None:
-    """Pages of what starts look again by themselves; when one does so just as the tab leaves it, leaving is aborted."""
-    from playwright.sync_api import Error
+def _samples(browser: Any, **look: Any) -> Iterator[tuple[str, Any]]:
+    """Every page sample in a tab of its own: some look again by themselves, which would abort the way to the next one."""
+    from scripts.screens import all_names, gallery_of_samples
 
-    for _ in range(3):
-        try:
-            tab.goto(url)
-        except Error as error:
-            if "ERR_ABORTED" not in str(error):
-                raise
-        else:
-            return
-    tab.goto(url)
+    context = browser.new_context(**look)
+    with served(gallery_of_samples()) as url:
+        for name in all_names():
+            tab = context.new_page()
+            tab.goto(f"{url}/sample/{name}")
+            yield name, tab
+            tab.close()
+    context.close()
 
 
 def test_a_plot_is_drawn_from_the_table_that_stands_behind_it(browser: Any) -> None:

@@ -22,9 +22,9 @@ from pilothouse.base.ids import new_key
 from pilothouse.launcher.backends.runner import wire
 from pilothouse.launcher.contract import JobSpec, Mount
 
-pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="NOT EXERCISED: a server without root (only root can start one)"),
-]
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0, reason="NOT EXERCISED: a server without root (only root can start one)"
+)
 SETTINGS = "[launcher]\nsandbox = 'required'\npacket_filter = 'preferred'\n"
 FASTAPI = {"requirements.txt": "fastapi\n"}
 #: Has never had a wheel on the index.

@@ -12,9 +12,9 @@ from tests.factories import pythons
 from tests.factories.installation import BIN, Installation, installed, project
 from tests.factories.open_python import open_bin
 
-pytestmark = [
-    pytest.mark.skipif(not pythons.SYSTEM_PYTHON.exists(), reason="no Python in /usr/bin to make an archive of"),
-]
+pytestmark = pytest.mark.skipif(
+    not pythons.SYSTEM_PYTHON.exists(), reason="no Python in /usr/bin to make an archive of"
+)
 APP = "import sys\nfrom flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef home():\n    return sys.base_prefix\n"
 
 

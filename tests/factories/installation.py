@@ -109,7 +109,7 @@ class Installation:
         if self.server is not None and self.server.poll() is None:
             self.server.terminate()
             try:  # the control plane, the jobs and Envoy end one after the other, each with its grace
-                self.server.wait(180)
+                self.server.wait(90)
             except subprocess.TimeoutExpired:
                 self.server.kill()
         self.server = None
