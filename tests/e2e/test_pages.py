@@ -214,6 +214,21 @@ def test_the_gallery_searches_while_one_types_and_the_address_says_so(app: FastA
     assert tab.locator(".item").count() == 1
 
 
+SLOW_TIMERS = "const soon = setTimeout; setTimeout = (then, ms, ...more) => soon(then, (ms ?? 0) + 1500, ...more)"
+
+
+def test_what_is_typed_before_a_busy_browser_ran_its_first_timer_is_searched_for(app: FastAPI, tab: Any) -> None:
+    publish(app, "amara.okoye", "Plant monitor")
+    publish(app, "amara.okoye", "Mixing explorer")
+    tab.add_init_script(SLOW_TIMERS)
+    tab.goto("/_/content")
+    tab.keyboard.press("/")
+    tab.keyboard.type("mixing")
+    tab.wait_for_selector("text=1 item", timeout=8000)
+    tab.keyboard.press("Control+k")
+    tab.wait_for_selector("#palette-list [role=option] >> text=Plant monitor", timeout=8000)
+
+
 def test_places_are_one_key_away_and_the_theme_is_remembered(tab: Any) -> None:
     tab.keyboard.press("g")
     tab.keyboard.press("c")

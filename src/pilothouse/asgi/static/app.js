@@ -100,6 +100,7 @@ document.addEventListener("keydown", (event) => {
   waitsForPlace = event.key === "g";
 });
 
+htmx.process(document.body); // by itself it waits for a timer: what a quick hand typed before that was lost
 showTheme();
 toEnd();
 document.querySelectorAll(".tabs [aria-current]").forEach((tab) => tab.scrollIntoView({ block: "nearest", inline: "center" }));

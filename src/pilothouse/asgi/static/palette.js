@@ -54,7 +54,6 @@
     document.querySelectorAll("dialog[open]").forEach((other) => other.close());
     dialog.showModal();
     input.select();
-    htmx.process(input); // whoever is quick comes before it has looked through the page
     input.dispatchEvent(new Event("opened"));
     showHere();
   }
