@@ -16,6 +16,8 @@ KNOWN = {
     ("membership", "user_id"): GONE,
     ("login", "user_id"): GONE,
     ("api_key", "user_id"): LEFT,
+    ("signing_token", "user_id"): GONE,
+    ("oauth_authorization", "user_id"): GONE,
     ("usage_event", "principal_id"): LEFT,
     ("task", "actor_id"): LEFT,
     ("audit_event", "actor_id"): LEFT,

@@ -5,15 +5,17 @@ Jobs and files are real as far as a test asks for them; nothing is started until
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
-from tests.factories.identity import add_key, add_user
+from tests.factories.identity import add_key, add_user, sign_in
 
 from pilothouse.app.control_plane import ControlPlane
 from pilothouse.app.house import build
+from pilothouse.asgi import xsrf
 from pilothouse.base.access import Role
 from pilothouse.db import Database
 from pilothouse.gateway import headers
@@ -43,6 +45,13 @@ class Asked:
         user = add_user(self.database, username, role, **facts)
         return user, self.client(key=add_key(self.database, user))
 
+    def browser(self, username: str) -> TestClient:
+        """A client with a login of this person's and the token that our pages send with every change."""
+        house, found = self.plane.house, sign_in(self.database, username)
+        made = self.client(**{xsrf.HEADER: xsrf.token(house.xsrf_key, found.login.id)})
+        made.cookies.set(house.resolver.cookie, found.cookie)
+        return made
+
     def client(self, *, key: str | None = None, **sent: str) -> TestClient:
         """A client without cookies; ``sent`` are further headers."""
         fields = {headers.SECRET: door_secret(self.home / "keys"), **sent}
@@ -51,10 +60,13 @@ class Asked:
         return TestClient(self.plane.front, base_url=BASE, headers=fields, raise_server_exceptions=False)
 
 
-def control_plane(home: Path, database: Database, **sections: dict[str, Any]) -> Asked:
+def control_plane(
+    home: Path, database: Database, *, issuers: Sequence[dict[str, Any]] = (), **sections: dict[str, Any]
+) -> Asked:
     """One with this home and database, which is closed by whoever made it; ``sections`` are settings, by room."""
     flags = {"db.url": database.url.render_as_string(hide_password=False), "launcher.backend": "memory"}
     flags |= {f"{room}.{name}": value for room, options in sections.items() for name, value in options.items()}
+    flags |= {"trusted_issuers": list(issuers)} if issuers else {}
     loaded = load(home, variables={}, flags=flags)
     house = build(loaded)
     with house.database.write() as tx:

@@ -259,6 +259,23 @@ def account(**changes: Any) -> people.AccountView:
         True, f"rsconnect add -s {SERVER} -n pilothouse -k KEY", "At least 10 characters.",
         wrong(first_name="Amara", last_name="Okoye", email="amara.okoye@veridia.example", department="Process engineering", site="Ludwigshafen"),
     )  # fmt: skip
+    programs = [
+        people.ProgramLine("Posit CLI", "192.0.2.14", _ago(days=3), _ago(minutes=20), "/p/1"),
+        people.ProgramLine("rsconnect", "192.0.2.90", _ago(days=40), None, "/p/2"),
+    ]
+    return replace(made, **({"programs": programs} | changes))
+
+
+def claim(**changes: Any) -> people.ClaimView:
+    return replace(
+        people.ClaimView("rsconnect", "192.0.2.14", False, _ago(minutes=1), "amara.okoye", False, "T0"), **changes
+    )
+
+
+def device(**changes: Any) -> people.DeviceView:
+    made = people.DeviceView(
+        "amara.okoye", "KQ4M-7XZP", program="Posit CLI", address="192.0.2.14", asked_at=_ago(minutes=1)
+    )
     return replace(made, **changes)
 
 

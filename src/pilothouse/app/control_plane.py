@@ -47,6 +47,7 @@ from pilothouse.gateway.serving import door_secret, running_since
 from pilothouse.gateway.usage import UsageReader
 from pilothouse.gateway.usage import sweep as sweep_usage
 from pilothouse.gateway.visitors import COUNTS, Visitors
+from pilothouse.identity.service.oauth import sweep as sweep_programs
 from pilothouse.launcher.contract import Launcher
 from pilothouse.settings import Loaded
 from pilothouse.stages import sync
@@ -189,6 +190,7 @@ class ControlPlane:
         sweep_tasks(self.house.database, older_than=settings.tasks.retention)
         sweep_usage(self.house.database, older_than=settings.gateway.usage_kept)
         drop_samples(self.house.database, older_than=settings.content.samples_kept)
+        sweep_programs(self.house.database)
         sweep_content(
             self.house.engines, bundles_kept=settings.content.bundles_kept, jobs_kept=settings.launcher.keep_ended
         )
@@ -209,6 +211,7 @@ class ControlPlane:
             open_to_all={"/healthz": healthz, "/readyz": readyz(self.readiness)},
             metrics=self._scrape(),
             states=states,
+            public_url=house.loaded.public_url,
         )
 
     def _scrape(self) -> App:
@@ -300,6 +303,7 @@ def wire_of(house: House) -> Wire:
         public_url=house.public_url,
         worker_rules=house.engines.rules,
         rules=house.rules,
+        exchange=house.exchange,
         xsrf_key=house.xsrf_key,
         login_cookie=house.resolver.cookie,
         bootstrap_secret=bootstrap_secret(house.loaded),

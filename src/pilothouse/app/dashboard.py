@@ -20,6 +20,7 @@ from pilothouse.audit import api as audit_api
 from pilothouse.audit import pages as audit_pages
 from pilothouse.audit.contract import People
 from pilothouse.base.errors import Invalid, PilothouseError
+from pilothouse.connect_api import oauth_server
 from pilothouse.content import pages as content_pages
 from pilothouse.db import Tx
 from pilothouse.gateway.door import Origins
@@ -59,12 +60,14 @@ def dashboard(house: House) -> FastAPI:
     state.custodian = house.engines.custodian
     state.why_root = partial(why_root, house.loaded)
     state.identity_rules, state.people = house.rules, People(_names, _find)
+    state.exchange = house.exchange
     state.content_origin, state.branding = origins(house).content, branding(house.loaded.settings.web)
     for part in (
         static_files,
         identity_api,
         audit_api,
         personal,
+        oauth_server,
         identity_pages,
         content_pages,
         audit_pages,
@@ -138,8 +141,11 @@ async def _call(handler: object, request: Request, error: Exception) -> Response
 
 
 def _is_api(request: Request) -> bool:
+    """Whether programs ask there. Of the paths for signing programs in, one is a page."""
     path = request.url.path.removeprefix(request.scope.get("root_path", ""))
-    return path.startswith("/api/") or path == "/api"
+    if path == "/oauth/v1/authorize":
+        return False
+    return path == "/api" or path.startswith(("/api/", "/oauth/", "/.well-known/"))
 
 
 def _names(tx: Tx, ids: Sequence[int]) -> Mapping[int, str]:

@@ -7,16 +7,18 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
-from pilothouse.asgi import xsrf
+from pilothouse.asgi import checksums, xsrf
+from pilothouse.asgi.checksums import BodyDamaged
 from pilothouse.asgi.request_ids import request_id
 from pilothouse.asgi.texts import chosen_language
 from pilothouse.base.access import ANONYMOUS, Principal
 from pilothouse.base.errors import NotAuthenticated, Unavailable
 from pilothouse.gateway import headers as h
-from pilothouse.identity.service import Resolver
-from pilothouse.stages import Stages
+from pilothouse.identity.contract import InvalidKey, InvalidSignature
+from pilothouse.identity.service import RequestLine, Resolver
+from pilothouse.stages import StageRef, Stages
 from pilothouse.web.states import StatePages
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
@@ -29,16 +31,18 @@ BEFORE_LOGIN = frozenset({"/__login__", "/__api__/__login__"})
 class Front:
     """Routes to the door, the page application, the protocol and the dashboard.
 
-    ``open_to_all`` are paths that are answered whoever asks, also when it did not come through the gateway.
+    ``open_to_all`` are paths that are answered whoever asks, also when it did not come through the gateway. ``public_url`` may
+    hold a path that a proxy cuts off: clients sign it as well.
     """
 
     def __init__(  # noqa: PLR0913 - what it leads to
         self, *, secret: str, stages: Stages, resolver: Resolver, xsrf_key: bytes, door: App, pages: App, protocol: App, dashboard: App,
-        open_to_all: Mapping[str, App], metrics: App, states: StatePages,
+        open_to_all: Mapping[str, App], metrics: App, states: StatePages, public_url: str = "",
     ) -> None:  # fmt: skip
         self._secret, self._stages, self._resolver, self._xsrf_key = secret.encode(), stages, resolver, xsrf_key
         self._door, self._pages, self._protocol, self._dashboard = door, pages, protocol, dashboard
         self._open_to_all, self._metrics, self._states = open_to_all, metrics, states
+        self._outside = urlsplit(public_url).path.rstrip("/")
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -72,7 +76,7 @@ class Front:
             principal = (
                 ANONYMOUS
                 if "connect-bootstrap" in headers.get("authorization", "").lower()
-                else self._resolver.resolve(headers)
+                else _of_stage(self._resolver.resolve(headers, self._line(scope, stage)), stage)
             )
         except NotAuthenticated as error:
             await _refuse(send, 401, 30, str(error), is_protocol=is_protocol)
@@ -89,6 +93,8 @@ class Front:
             except xsrf.ForeignRequest as error:
                 await _refuse(send, 403, 22, str(error), is_protocol=is_protocol)
                 return
+        if (stated := headers.get(checksums.HEADER)) is not None:
+            receive = checksums.compared(receive, stated, BodyDamaged if principal.token is None else InvalidSignature)
         root = stage.path.rstrip("/")
         state = dict(
             scope.get("state") or {},
@@ -99,6 +105,10 @@ class Front:
         )
         inner = {**scope, "state": state, "root_path": root + ("/__api__" if is_protocol else "")}
         await (self._protocol if is_protocol else self._dashboard)(inner, receive, send)
+
+    def _line(self, scope: MutableMapping[str, Any], stage: StageRef) -> RequestLine:
+        raw = scope.get("raw_path") or scope["path"].encode()
+        return RequestLine(scope["method"], raw.decode("latin-1").partition("?")[0], stage.path, self._outside)
 
     async def _unavailable(self, send: Any, headers: Mapping[str, str]) -> None:
         body = self._states.unavailable(language=chosen_language(headers.get("accept-language", "")))
@@ -126,6 +136,13 @@ class Front:
             scope["method"], origin=headers.get("origin"), own_origins=own, given=given, expected=self._token(principal)
         )
         return receive
+
+
+def _of_stage(principal: Principal, stage: StageRef) -> Principal:
+    """Raise `InvalidKey` for a key or token that was given for another stage."""
+    if principal.stage_id is not None and principal.stage_id != stage.id:
+        raise InvalidKey("The key is for another stage of this server. Sign in to this one.")
+    return principal
 
 
 async def _body(receive: Any) -> bytes:

@@ -19,9 +19,11 @@ from pilothouse.db import Database, Watch
 from pilothouse.db.secrets import Secrets, load_key, load_secrets
 from pilothouse.identity.contract import Rules
 from pilothouse.identity.service import Resolver, cookie_name
+from pilothouse.identity.service.exchange import Exchange
 from pilothouse.identity.service.passwords import set_concurrency
 from pilothouse.launcher import launchers
 from pilothouse.launcher.contract import Launcher
+from pilothouse.outbound import Outbound
 from pilothouse.runtimes import library_restorers
 from pilothouse.runtimes.contract import Runtime
 from pilothouse.runtimes.discover import discover
@@ -49,6 +51,7 @@ class House:
     sealer: Sealer
     resolver: Resolver
     rules: Rules
+    exchange: Exchange
     engines: ContentEngines
 
     @property
@@ -103,6 +106,7 @@ def build(loaded: Loaded) -> House:
         sealer=Sealer(database, audit_key, sinks_of(loaded)),
         resolver=Resolver(database, watch, cookie=cookie),
         rules=_rules(loaded),
+        exchange=Exchange(database, settings.trusted_issuers, Outbound(settings.identity.issuer_networks)),
         engines=_engines(loaded, database, load_secrets(keys / "secrets.json"), Stages(database, watch)),
     )
 
@@ -201,4 +205,6 @@ def _rules(loaded: Loaded) -> Rules:
         failures_allowed=options.failures_allowed,
         failures_window=options.failures_window,
         key_lifetime=options.key_lifetime,
+        access_token_lifetime=options.access_token_lifetime,
+        refresh_token_lifetime=options.refresh_token_lifetime,
     )

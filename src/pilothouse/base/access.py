@@ -142,10 +142,10 @@ class ResourceRef:
 class Principal:
     """Whoever acts, already resolved: a person, a service account, a job's key, the system itself, or nobody.
 
-    ``role`` is the effective role (a key may cap it). ``login`` is the public id of the browser login and ``key`` the id
-    of the API key that was used, if any. ``bound_to`` is set for a key that belongs to one job: such a principal may
-    never touch users, keys, roles, sharing, secrets or audit, and only sees ``stage_id``. ``language`` is the one the
-    person chose, empty for what their browser asks for.
+    ``role`` is the effective role (a key may cap it). ``login`` is the public id of the browser login, ``key`` the id of the
+    API key that was used, ``token`` that of the token that signed the request, if any. ``bound_to`` is set for a key that
+    belongs to one job: such a principal may never touch users, keys, roles, sharing, secrets or audit. ``stage_id`` is set for
+    what was given for one stage only. ``language`` is the one the person chose, empty for what their browser asks for.
     """
 
     id: int | None
@@ -156,6 +156,7 @@ class Principal:
     group_names: tuple[str, ...] = ()
     login: str | None = None
     key: int | None = None
+    token: int | None = None
     bound_to: ResourceRef | None = None
     stage_id: int | None = None
     system: bool = False
@@ -164,6 +165,11 @@ class Principal:
     @property
     def is_authenticated(self) -> bool:
         return self.system or self.id is not None
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it came with credentials that only programs send, and no page of another site can make a browser send."""
+        return self.key is not None or self.token is not None
 
     def has_role(self, role: Role) -> bool:
         return self.system or (self.role is not None and _ROLES.index(self.role) >= _ROLES.index(role))

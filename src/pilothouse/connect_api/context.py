@@ -12,6 +12,7 @@ from pilothouse.content.service import WorkerRules
 from pilothouse.db import Database
 from pilothouse.db.secrets import Secrets
 from pilothouse.identity.contract import Rules
+from pilothouse.identity.service.exchange import Exchange
 from pilothouse.launcher.contract import Launcher
 from pilothouse.runtimes.contract import Runtime
 from pilothouse.settings import Loaded
@@ -32,6 +33,7 @@ class Wire:
     public_url: Callable[[int], str]
     worker_rules: WorkerRules
     rules: Rules
+    exchange: Exchange
     xsrf_key: bytes
     login_cookie: str
     bootstrap_secret: bytes | None

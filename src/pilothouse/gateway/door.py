@@ -27,6 +27,7 @@ from pilothouse.gateway.grants import Grants, Visit
 from pilothouse.gateway.pages import Pages, Reader, page_path, phases
 from pilothouse.gateway.visitors import Visitors
 from pilothouse.gateway.waking import Waking, Wanted
+from pilothouse.identity.service.signatures import RequestLine, check_content
 from pilothouse.stages import StageRef
 
 BROWSER_PATIENCE_S = 2.0
@@ -38,9 +39,9 @@ Answer = tuple[int, list[tuple[str, str]], bytes]
 
 
 class Resolves(Protocol):
-    """From headers (lower-case names) to a principal; raises `NotAuthenticated` for a wrong key."""
+    """From headers (lower-case names) and what they may sign to a principal; raises `NotAuthenticated` for a wrong key."""
 
-    def resolve(self, headers: Mapping[str, str]) -> Principal: ...
+    def resolve(self, headers: Mapping[str, str], line: RequestLine) -> Principal: ...
 
 
 class FindsStage(Protocol):
@@ -83,7 +84,7 @@ class _Asking:
 
     @property
     def has_key(self) -> bool:
-        return self.principal.key is not None
+        return self.principal.is_program
 
     @property
     def keeps_cookies(self) -> bool:
@@ -149,7 +150,8 @@ class Door:
         )  # fmt: skip
         asking = _Asking(headers, scope["method"], path, query, stage, asked, Principal(None, None), NEW)
         try:
-            asking.principal = self._resolver.resolve(headers)
+            asking.principal = self._resolver.resolve(headers, self._line(asking))
+            check_content(asking.principal, asking.method, headers)
         except NotAuthenticated as error:
             return _json(401, 30, str(error))
         answer = await self._decide(asking, receive)
@@ -178,6 +180,10 @@ class Door:
             asking.asked = replace(asking.asked, hint=asking.visit.job_key)
         target = await self._awake(asking, owner, place, receive)
         return self._lead(asking, owner, place, target)
+
+    def _line(self, asking: _Asking) -> RequestLine:
+        outside = urlsplit(self._origins.dashboard(asking.host)).path.rstrip("/")
+        return RequestLine(asking.method, asking.path, asking.stage.path, outside)
 
     def _find(self, asked: Asked) -> tuple[RouteOwner | None, Place | None]:
         for owner in self._owners:

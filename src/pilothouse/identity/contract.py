@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from pilothouse.base.access import ResourceRef, Role
-from pilothouse.base.errors import Conflict, Denied, Invalid, NotAuthenticated, NotFound
+from pilothouse.base.errors import Conflict, Denied, Invalid, NotAuthenticated, NotFound, Unavailable
 
 
 class WrongPassword(NotAuthenticated):
@@ -32,6 +32,65 @@ class InvalidKey(NotAuthenticated):
     """The API key is not valid: unknown, expired or revoked. Make a new one on your account page."""
 
     code = "identity/invalid-key"
+
+
+class InvalidSignature(InvalidKey):
+    """The request is not signed as it should be. Sign in again from the program."""
+
+    code = "identity/invalid-signature"
+
+
+class TokenInvalid(Invalid):
+    """The token or its public key is not valid."""
+
+    code = "identity/token-invalid"
+
+
+class TokenTaken(Conflict):
+    """A token of this name exists already. Make another one."""
+
+    code = "identity/token-taken"
+
+
+class TokenUnknown(NotFound):
+    """This request to sign in is not there any more. Start again from the program."""
+
+    code = "identity/token-unknown"
+
+
+class ClaimedInBrowser(Denied):
+    """Only somebody who is signed in with a browser can let a program sign in."""
+
+    code = "identity/claimed-in-browser"
+
+
+class TooManyWaiting(Unavailable):
+    """Too many programs are waiting to be let in. Try again in an hour."""
+
+    code = "identity/too-many-waiting"
+
+
+class OAuthRefused(Invalid):
+    """A program can't sign in like this. Start again from the program."""
+
+    code = "identity/oauth-refused"
+
+    def __init__(self, message: str | None = None, *, error: str = "invalid_request") -> None:
+        """``error`` is the word of RFC 6749 (or 7591, 8628, 8693) for it."""
+        super().__init__(message)
+        self.error = error
+
+
+class AuthorizationUnknown(NotFound):
+    """This program is not signed in any more."""
+
+    code = "identity/authorization-unknown"
+
+
+class DeviceCodeUnknown(NotFound):
+    """No program waits with this code. Look at the code again; it is good for a few minutes only."""
+
+    code = "identity/device-code-unknown"
 
 
 class UsernameTaken(Conflict):
@@ -132,6 +191,8 @@ class Rules:
     failures_allowed: int = 10
     failures_window: timedelta = timedelta(minutes=15)
     key_lifetime: timedelta | None = None
+    access_token_lifetime: timedelta = timedelta(hours=1)
+    refresh_token_lifetime: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Boolean, ForeignKey, Index, String, UniqueConstraint, func
+from sqlalchemy import Boolean, ForeignKey, Index, String, Text, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pilothouse.base.access import Role
@@ -121,14 +121,111 @@ class ApiKey(Row):
     bound_id: Mapped[int | None]
     job_id: Mapped[int | None] = mapped_column(index=True)
     stage_id: Mapped[int | None]
+    authorization_id: Mapped[int | None] = mapped_column(ForeignKey("oauth_authorization.id"), index=True)
     created_at: Mapped[datetime] = stamped()
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     user: Mapped[User] = relationship()
 
 
+class OAuthClient(Row):
+    """A program that registered itself (RFC 7591). It has no secret: whoever knows ``key`` may say that it is this program.
+
+    ``title`` is what it calls itself. Nobody's: it leads to no person.
+    """
+
+    __tablename__ = "oauth_client"
+    id: Mapped[Id]
+    key: Mapped[str] = mapped_column(String(32), unique=True)
+    title: Mapped[str] = mapped_column(String(100))
+    redirect_uris: Mapped[list[Any]]
+    network: Mapped[str] = mapped_column(String(64), default="")
+    created_at: Mapped[datetime] = stamped()
+
+
+class Authorization(Row):
+    """A person lets one program act as them in one stage. Its access token is an `ApiKey`, whose digest changes with each refresh.
+
+    ``code_…`` is the authorization code, good for one use. A refresh token is a family's name and a secret: of the name stands the
+    digest in ``refresh_family``, of the newest whole token that in ``refresh_digest``, so that an older one shows.
+    """
+
+    __tablename__ = "oauth_authorization"
+    id: Mapped[Id]
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
+    client_id: Mapped[int] = mapped_column(ForeignKey("oauth_client.id"), index=True)
+    stage_id: Mapped[int]
+    network: Mapped[str] = mapped_column(String(64), default="")
+    created_at: Mapped[datetime] = stamped()
+    revoked_at: Mapped[datetime | None]
+    code_digest: Mapped[str | None] = mapped_column(String(64), unique=True)
+    code_challenge: Mapped[str | None] = mapped_column(String(43))
+    code_until: Mapped[datetime | None]
+    code_used_at: Mapped[datetime | None]
+    redirect_uri: Mapped[str | None] = mapped_column(String(2000))
+    refresh_family: Mapped[str | None] = mapped_column(String(64), unique=True)
+    refresh_digest: Mapped[str | None] = mapped_column(String(64))
+    refresh_until: Mapped[datetime | None]
+    client: Mapped[OAuthClient] = relationship()
+    user: Mapped[User] = relationship()
+
+
+class DeviceRequest(Row):
+    """A program without a browser waits until somebody types its ``user_code`` (RFC 8628). Gone once it has its answer."""
+
+    __tablename__ = "oauth_device"
+    id: Mapped[Id]
+    device_digest: Mapped[str] = mapped_column(String(64), unique=True)
+    user_code: Mapped[str] = mapped_column(String(8), unique=True)
+    client_id: Mapped[int] = mapped_column(ForeignKey("oauth_client.id"), index=True)
+    stage_id: Mapped[int]
+    network: Mapped[str] = mapped_column(String(64), default="")
+    created_at: Mapped[datetime] = stamped()
+    expires_at: Mapped[datetime]
+    interval_s: Mapped[int] = mapped_column(default=5)
+    polled_at: Mapped[datetime | None]
+    authorization_id: Mapped[int | None] = mapped_column(ForeignKey("oauth_authorization.id"), index=True)
+    denied_at: Mapped[datetime | None]
+    client: Mapped[OAuthClient] = relationship()
+
+
+class SigningToken(Row):
+    """A program's public key, by the name that the program gave it. Nobody, until a person claims it; then its requests are theirs.
+
+    ``network`` and ``user_agent`` are those of the program that announced it. One that nobody claims is gone at ``expires_at``.
+    """
+
+    __tablename__ = "signing_token"
+    topic: ClassVar[str] = "identity"
+    topic_key: ClassVar[str] = "whose"
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(String(33), unique=True)
+    public_key: Mapped[str] = mapped_column(Text)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"), index=True)
+    network: Mapped[str] = mapped_column(String(64), default="")
+    user_agent: Mapped[str] = mapped_column(String(400), default="")
+    created_at: Mapped[datetime] = stamped()
+    expires_at: Mapped[datetime]
+    claimed_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    @property
+    def whose(self) -> int:
+        """Nobody's is the number 0's, which is nobody's: strangers that announce tokens make no cache forget anybody."""
+        return self.user_id or 0
+
+
+class UsedAssertion(Row):
+    """A token of another issuer that was exchanged, by a digest of what names it: it does not count again while it would still be good."""
+
+    __tablename__ = "used_assertion"
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    until: Mapped[datetime] = mapped_column(index=True)
+    __table_args__ = ()
+
+
 class KeyUse(Row):
-    """When a key or a login was last used, written at most once a minute: apart, so that it invalidates no cache."""
+    """When a key, a token or a login was last used, written at most once a minute: apart, so that it invalidates no cache."""
 
     __tablename__ = "key_use"
     kind: Mapped[str] = mapped_column(String(8), primary_key=True)

@@ -84,7 +84,7 @@ class Resolver:
     def __init__(self) -> None:
         self.principal, self.is_down = ALICE, False
 
-    def resolve(self, headers: Mapping[str, str]) -> Principal:
+    def resolve(self, headers: Mapping[str, str], line: object = None) -> Principal:
         if "wrong" in headers.get("authorization", ""):
             raise NotAuthenticated("This key is not valid.")
         if self.is_down:

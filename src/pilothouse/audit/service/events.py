@@ -45,7 +45,7 @@ def record(  # noqa: PLR0913 - an event has that many facts
             changes[name] = [_plain(old.get(name)), _plain(new.get(name))]
         elif verdict is Verdict.SECRET:
             changes[name] = "changed"
-    via = f"key/{actor.key}" if actor.key else f"login/{actor.login}" if actor.login else ""
+    via = _via(actor)
     kind = "system" if actor.system else "job" if actor.bound_to else "user" if actor.id else "anonymous"
     tx.add(
         Event(
@@ -59,6 +59,12 @@ def record(  # noqa: PLR0913 - an event has that many facts
             changes=changes,
         )
     )
+
+
+def _via(actor: Principal) -> str:
+    """What the actor proved themselves with."""
+    proofs = {"key": actor.key, "token": actor.token, "login": actor.login}
+    return next((f"{kind}/{number}" for kind, number in proofs.items() if number), "")
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,10 @@ from pilothouse.base.errors import Invalid
 from pilothouse.db import Tx
 from pilothouse.identity import service
 from pilothouse.identity.contract import Rules, WeakPassword
+from pilothouse.identity.models import User
 from pilothouse.identity.pages.rules import RulesOf, password_hint, password_refused
-from pilothouse.identity.pages.views import AccountView, KeyLine, LoginLine, browser_name
+from pilothouse.identity.pages.views import AccountView, KeyLine, LoginLine, ProgramLine, browser_name
+from pilothouse.identity.service import oauth
 from pilothouse.identity.service.passwords import hash_password
 
 router = APIRouter(prefix="/_/account")
@@ -84,6 +86,21 @@ def revoke_key(request: Request, caller: SignedIn, db: Db, key_id: RowId) -> Res
     return to(request, "/_/account#keys")
 
 
+@router.post("/tokens/{name}/revoke")
+def revoke_token(request: Request, caller: SignedIn, db: Db, name: str) -> Response:
+    with db.write() as tx:
+        service.revoke_token(tx, caller, service.get_user(tx, caller.guid), service.get_token(tx, name))
+    return to(request, "/_/account#programs")
+
+
+@router.post("/programs/{authorization_id}/end")
+def end_program(request: Request, caller: SignedIn, db: Db, authorization_id: RowId) -> Response:
+    with db.write() as tx:
+        given = oauth.get_authorization(tx, service.get_user(tx, caller.guid), authorization_id)
+        oauth.revoke_authorization(tx, caller, given)
+    return to(request, "/_/account#programs")
+
+
 @router.post("/logins/{login_id}/end")
 def end_login(request: Request, caller: SignedIn, db: Db, login_id: str) -> Response:
     with db.write() as tx:
@@ -140,6 +157,7 @@ def _view(request: Request, tx: Tx, caller: Principal, *, hint: str, **changes: 
             )
             for entry in logins
         ],
+        programs=_programs(tx, caller, user, base),
         profile={name: getattr(user, name) or "" for name in PROFILE},
         language=user.locale or "",
         may_publish=may(caller, Permission.CONTENT_CREATE),
@@ -147,3 +165,24 @@ def _view(request: Request, tx: Tx, caller: Principal, *, hint: str, **changes: 
         password_hint=hint,
         **changes,
     )
+
+
+def _programs(tx: Tx, caller: Principal, user: User, base: str) -> list[ProgramLine]:
+    """What signed in as the person from a program, not with a key."""
+    found, given = service.tokens(tx, caller, user), oauth.authorizations(tx, caller, user)
+    used = service.last_used(tx, "token", (t.id for t in found))
+    used_keys = service.last_used(tx, "key", (key.id for _, key in given))
+    signed_in = [
+        ProgramLine(key.name, a.network, a.created_at, used_keys.get(str(key.id)), f"{base}/programs/{a.id}/end")
+        for a, key in given
+    ]
+    return signed_in + [
+        ProgramLine(
+            browser_name(t.user_agent),
+            t.network,
+            t.claimed_at or t.created_at,
+            used.get(str(t.id)),
+            f"{base}/tokens/{t.name}/revoke",
+        )
+        for t in found
+    ]

@@ -57,6 +57,54 @@ class LoginLine:
 
 
 @dataclass(frozen=True)
+class ProgramLine:
+    """A program that signed in as the person, and how to end that."""
+
+    name: str
+    address: str
+    since: datetime
+    used_at: datetime | None
+    path: str
+
+
+@dataclass(frozen=True)
+class ClaimView:
+    """A program that asks to act as the reader: what and where it is, and whether its address is not the reader's own."""
+
+    program: str
+    address: str
+    is_elsewhere: bool
+    asked_at: datetime
+    username: str
+    is_done: bool
+    name: str
+
+
+@dataclass(frozen=True)
+class ConsentView:
+    """A program that asks to act as the reader, where it waits for the answer, and what the answer carries back."""
+
+    program: str
+    waits_at: str
+    is_here: bool
+    username: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class DeviceView:
+    """The form for a code that a program shows; with ``program`` the question that it leads to."""
+
+    username: str
+    code: str = ""
+    wrong: str = ""
+    program: str = ""
+    address: str = ""
+    is_elsewhere: bool = False
+    asked_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class AccountView:
     """One's own account. ``fresh`` is a key just made, shown this once; ``add_command`` makes it known to the client."""
 
@@ -79,6 +127,7 @@ class AccountView:
     password_wrong: str = ""
     problem: str = ""
     done: str = ""
+    programs: Sequence[ProgramLine] = ()
 
 
 @dataclass(frozen=True)

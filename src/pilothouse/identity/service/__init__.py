@@ -25,6 +25,8 @@ from pilothouse.identity.service.logins import (
 )
 from pilothouse.identity.service.personal import any_user, erase_user, facts_of_row, personal_data
 from pilothouse.identity.service.resolver import Resolver
+from pilothouse.identity.service.signatures import RequestLine
+from pilothouse.identity.service.tokens import announce_token, claim_token, get_token, revoke_token, tokens
 from pilothouse.identity.service.users import (
     Found,
     create_user,
@@ -39,9 +41,11 @@ from pilothouse.identity.service.users import (
 )
 
 __all__ = [
-    "Attempt", "Found", "NewKey", "Resolver", "SignedIn", "add_member", "any_user", "attempt", "bootstrap", "cookie_name", "create_group",
-    "create_key", "create_user", "end_login", "erase_user", "facts_of_row", "find_user", "get_group", "get_key", "get_login", "get_user",
-    "keys", "last_used", "list_groups", "list_users", "lock_user", "logins", "members", "personal_data", "principal_of_cookie",
-    "principal_of_key", "principal_of_user", "remove_member", "reset_password", "resource_of_user", "revoke_job_keys", "revoke_key",
-    "set_role", "sign_in", "update_user",
+    "Attempt", "Found", "NewKey", "RequestLine", "Resolver", "SignedIn", "add_member", "announce_token", "any_user",
+    "attempt", "bootstrap", "claim_token", "cookie_name", "create_group", "create_key", "create_user", "end_login",
+    "erase_user", "facts_of_row", "find_user", "get_group", "get_key", "get_login", "get_token", "get_user", "keys",
+    "last_used", "list_groups", "list_users", "lock_user", "logins", "members", "personal_data",
+    "principal_of_cookie", "principal_of_key", "principal_of_user", "remove_member", "reset_password",
+    "resource_of_user", "revoke_job_keys", "revoke_key", "revoke_token", "set_role", "sign_in", "tokens",
+    "update_user",
 ]  # fmt: skip

@@ -99,7 +99,7 @@ def _limits(bucket: str, rules: Rules) -> tuple[int, timedelta]:
 
 
 def _buckets(tx: Tx, username: str, address: str) -> tuple[str, ...]:
-    network, name = _network(address), username.lower()
+    network, name = network_of(address), username.lower()
     found = (f"pair:{_digest(f'{name} {network}')}", f"address:{network}")
     return found if _is_known(tx, username, network) else (*found, f"name:{_digest(name)}")
 
@@ -110,10 +110,10 @@ def _is_known(tx: Tx, username: str, network: str) -> bool:
     if user is None:
         return False
     addresses = tx.scalars(select(Login.address).where(Login.user_id == user.id).distinct())
-    return any(_network(address) == network for address in addresses)
+    return any(network_of(address) == network for address in addresses)
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """For IPv6 the network of 64 bits, which is what one has. A name of a test's peer, or nothing, stands for itself."""
     try:
         network = ip_network(address)

@@ -13,14 +13,26 @@ from pilothouse.base.access import Permission, Principal, ResourceRef, Role, req
 from pilothouse.base.ids import is_guid
 from pilothouse.db import Row, Tx
 from pilothouse.identity.contract import UserUnknown
-from pilothouse.identity.models import ApiKey, Group, KeyUse, Login, Membership, User
+from pilothouse.identity.models import (
+    ApiKey,
+    Authorization,
+    DeviceRequest,
+    Group,
+    KeyUse,
+    Login,
+    Membership,
+    SigningToken,
+    User,
+)
 from pilothouse.identity.service.lines import is_line
 from pilothouse.identity.service.logins import last_used
 from pilothouse.identity.service.users import EDITABLE, keep_an_administrator, resource_of_user
 
-Kind = TypeVar("Kind", Login, ApiKey, Membership)
+Kind = TypeVar("Kind", Login, ApiKey, Membership, SigningToken, Authorization)
 #: What proves who somebody is; never handed out.
-SECRETS = frozenset({"password_hash", "secret_digest", "digest"})
+SECRETS = frozenset({
+    "password_hash", "secret_digest", "digest", "code_digest", "code_challenge", "refresh_family", "refresh_digest",
+})  # fmt: skip
 #: What says who somebody was.
 NAMES = (*sorted(EDITABLE), "external_id", "password_hash")
 
@@ -35,7 +47,7 @@ def any_user(tx: Tx, who: str) -> User:
 
 
 def personal_data(tx: Tx, actor: Principal, user: User) -> dict[str, Any]:
-    """Account, groups, logins and keys, without what is secret. That it was handed out is recorded."""
+    """Account, groups, logins, keys and tokens, without what is secret. That it was handed out is recorded."""
     require(actor, Permission.USER_EXPORT, resource_of_user(user))
     record(tx, actor, "identity:user:exported", ResourceRef("user", user.id))
     logins, keys = _rows(tx, Login, user), _rows(tx, ApiKey, user)
@@ -52,11 +64,13 @@ def personal_data(tx: Tx, actor: Principal, user: User) -> dict[str, Any]:
         ],
         "logins": [facts_of_row(login) | {"used_at": used[0].get(login.id)} for login in logins],
         "keys": [facts_of_row(key) | {"used_at": used[1].get(str(key.id))} for key in keys],
+        "programs": [facts_of_row(given) for given in _rows(tx, Authorization, user)],
+        "tokens": [facts_of_row(token) for token in _rows(tx, SigningToken, user)],
     }
 
 
 def erase_user(tx: Tx, actor: Principal, user: User) -> bool:
-    """Take away everything that says who this number was: names, mail, logins, names of keys, groups. It can't be undone.
+    """Take away everything that says who this number was: names, mail, logins, names of keys, tokens, groups. It can't be undone.
 
     Nobody can sign in as them any more. Their number stays, in the audit trail and in statistics of use. Whether there was
     anything to erase: a second call is a no-op. Raises `LastAdministrator`.
@@ -91,12 +105,26 @@ def _end_access(tx: Tx, user: User) -> None:
     logins, keys = _rows(tx, Login, user), _rows(tx, ApiKey, user)
     _forget_uses(tx, "login", (login.id for login in logins))
     _forget_uses(tx, "key", (str(key.id) for key in keys))
+    tokens = _rows(tx, SigningToken, user)
+    _forget_uses(tx, "token", (str(token.id) for token in tokens))
+    _end_programs(tx, user)
     for key in keys:
         key.name, key.prefix, key.revoked_at = "", "", key.revoked_at or clock.now()
-    for row in (*logins, *_rows(tx, Membership, user)):
+    for row in (*logins, *tokens, *_rows(tx, Membership, user)):
         tx.delete(row)
     for group in tx.scalars(select(Group).where(Group.owner_id == user.id)):
         group.owner_id = None
+
+
+def _end_programs(tx: Tx, user: User) -> None:
+    """What was allowed to programs goes; the keys that were their tokens stay as numbers."""
+    for given in _rows(tx, Authorization, user):
+        for waiting in tx.scalars(select(DeviceRequest).where(DeviceRequest.authorization_id == given.id)):
+            tx.delete(waiting)
+        for key in tx.scalars(select(ApiKey).where(ApiKey.authorization_id == given.id)):
+            key.authorization_id = None
+        tx.flush()
+        tx.delete(given)
 
 
 def _forget_uses(tx: Tx, kind: str, refs: Iterable[str]) -> None:

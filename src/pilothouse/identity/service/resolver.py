@@ -7,23 +7,28 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pilothouse.base import clock
 from pilothouse.base.access import ANONYMOUS, Principal
 from pilothouse.db import Database, Memory, Watch
 from pilothouse.identity.contract import InvalidKey
 from pilothouse.identity.service.keys import PREFIX, principal_of_key
 from pilothouse.identity.service.logins import note_use, principal_of_cookie
+from pilothouse.identity.service.signatures import RequestLine, verify
+from pilothouse.identity.service.tokens import Signer, signer_of_token
 
 FRESH_S = 60
+HOME = RequestLine("GET", "/")
 ANONYMOUS_TOKEN = "anonymous-access"
-#: Who it is, that it is nobody, or why a key is refused.
-Found = Principal | InvalidKey | None
+#: Who it is, whose signatures to ask for, that it is nobody, or why a key is refused.
+Found = Principal | Signer | InvalidKey | None
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """What a request carries: a key (it wins) or a login cookie."""
+    """What a request carries: a key (it wins), a token that signed it, or a login cookie."""
 
     key: str | None = None
+    token: str | None = None
     cookie: str | None = None
 
 
@@ -39,14 +44,17 @@ class Resolver:
         self._lock = threading.Lock()
         self._used: set[tuple[str, str]] = set()
 
-    def resolve(self, headers: Mapping[str, str]) -> Principal:
-        """``headers`` have lower-case names. Raises `InvalidKey` for a wrong key, also where nobody needs one; a wrong cookie is nobody."""
+    def resolve(self, headers: Mapping[str, str], line: RequestLine = HOME) -> Principal:
+        """``headers`` have lower-case names; ``line`` is what a signature must fit. The body's digest is for the caller to compare.
+
+        Raises `InvalidKey` for a wrong key, token or signature, also where nobody needs one; a wrong cookie is nobody.
+        """
         credentials = self.credentials(headers)
         if credentials.key is not None:
-            return self._look("key", credentials.key) or ANONYMOUS
-        if headers.get("x-auth-token", ANONYMOUS_TOKEN) != ANONYMOUS_TOKEN:
-            raise InvalidKey("This server does not take signed tokens. Send an API key instead.")
-        return (self._look("login", credentials.cookie) if credentials.cookie else None) or ANONYMOUS
+            return _principal(self._look("key", credentials.key))
+        if credentials.token is not None:
+            return self._signed(credentials.token, headers, line)
+        return _principal(self._look("login", credentials.cookie) if credentials.cookie else None)
 
     def credentials(self, headers: Mapping[str, str]) -> Credentials:
         other = headers.get("x-rsc-authorization", "")
@@ -58,6 +66,8 @@ class Resolver:
             bearer = _after_word(part.strip(), "bearer")
             if bearer is not None and bearer.startswith(PREFIX):
                 return Credentials(key=bearer)
+        if (token := headers.get("x-auth-token", ANONYMOUS_TOKEN)) != ANONYMOUS_TOKEN:
+            return Credentials(token=token)
         return Credentials(cookie=cookie_value(headers.get("cookie", ""), self.cookie))
 
     def flush_uses(self) -> None:
@@ -69,15 +79,26 @@ class Resolver:
                 for kind, ref in sorted(used):
                     note_use(tx, kind, ref)
 
-    def _look(self, kind: str, secret: str) -> Principal | None:
+    def _signed(self, token: str, headers: Mapping[str, str], line: RequestLine) -> Principal:
+        found = self._look("token", token)
+        if not isinstance(found, Signer):
+            raise InvalidKey
+        verify(found.public_key, headers, line, now=clock.now())
+        self._note("token", str(found.principal.token))
+        return found.principal
+
+    def _look(self, kind: str, secret: str) -> Principal | Signer | None:
         digest = hashlib.sha256(f"{kind} {secret}".encode()).digest()
         found = self._memory.get(digest, given=(kind, secret))
         if isinstance(found, InvalidKey):
             raise InvalidKey(str(found))
-        if found is not None:
-            with self._lock:
-                self._used.add((kind, str(found.key) if kind == "key" else found.login or ""))
+        if isinstance(found, Principal):
+            self._note(kind, str(found.key) if kind == "key" else found.login or "")
         return found
+
+    def _note(self, kind: str, ref: str) -> None:
+        with self._lock:
+            self._used.add((kind, ref))
 
     def _read(self, given: tuple[str, str]) -> Found:
         kind, secret = given
@@ -85,13 +106,18 @@ class Resolver:
             if kind == "login":
                 return principal_of_cookie(tx, secret)
             try:
-                return principal_of_key(tx, secret)
+                return signer_of_token(tx, secret) if kind == "token" else principal_of_key(tx, secret)
             except InvalidKey as error:
                 return InvalidKey(str(error))
 
 
+def _principal(found: Principal | Signer | None) -> Principal:
+    return found if isinstance(found, Principal) else ANONYMOUS
+
+
 def _sources_of(found: Found) -> tuple[tuple[str, int], ...]:
-    return (("identity", found.id),) if isinstance(found, Principal) and found.id is not None else ()
+    whose = found.principal if isinstance(found, Signer) else found
+    return (("identity", whose.id),) if isinstance(whose, Principal) and whose.id is not None else ()
 
 
 def cookie_value(header: str, name: str) -> str | None:

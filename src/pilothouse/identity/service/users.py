@@ -218,7 +218,13 @@ def _limit(name: str) -> int:
 
 
 def live_keys(tx: Tx, user: User) -> list[ApiKey]:
-    """Keys of a person that still work and belong to no job."""
+    """Keys of a person that still work and belong to no job and to no program that signed in."""
     unexpired = ApiKey.expires_at.is_(None) | (ApiKey.expires_at > clock.now())
-    alive = (ApiKey.user_id == user.id, ApiKey.revoked_at.is_(None), ApiKey.job_id.is_(None), unexpired)
+    alive = (
+        ApiKey.user_id == user.id,
+        ApiKey.revoked_at.is_(None),
+        ApiKey.job_id.is_(None),
+        ApiKey.authorization_id.is_(None),
+        unexpired,
+    )
     return list(tx.scalars(select(ApiKey).where(*alive).order_by(ApiKey.id)))

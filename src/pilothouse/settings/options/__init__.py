@@ -9,10 +9,21 @@ from pilothouse.settings.options.people import Audit, Identity
 from pilothouse.settings.options.protocol import ConnectApi
 from pilothouse.settings.options.serving import Db, Gateway, Logging, Metrics, Server
 from pilothouse.settings.options.stages import StageOption
+from pilothouse.settings.options.trust import TrustedIssuer
 from pilothouse.settings.options.types import MB, Section
 from pilothouse.settings.options.work import Content, Launcher, LoadGroup, Runtimes, Tasks
 
-__all__ = ["Audit", "Gateway", "Launcher", "LoadGroup", "Logging", "Runtimes", "Settings", "StageOption"]
+__all__ = [
+    "Audit",
+    "Gateway",
+    "Launcher",
+    "LoadGroup",
+    "Logging",
+    "Runtimes",
+    "Settings",
+    "StageOption",
+    "TrustedIssuer",
+]
 
 
 class Settings(Section):
@@ -40,6 +51,21 @@ class Settings(Section):
         LoadGroup(key="medium", cpu=1.0, memory=2048 * MB, processes=256, workers=5),
         LoadGroup(key="high", cpu=4.0, memory=8192 * MB, processes=1024, workers=10),
     ]
+
+    trusted_issuers: list[TrustedIssuer] = []
+
+    @model_validator(mode="after")
+    def _trusted_issuers_name_stages_that_exist(self) -> Settings:
+        keys, known = [rule.key for rule in self.trusted_issuers], [stage.key for stage in self.stages]
+        if len(set(keys)) != len(keys):
+            raise ValueError("trusted_issuers must have no key twice")
+        for rule in self.trusted_issuers:
+            for named in rule.stages:
+                if named not in known:
+                    raise ValueError(
+                        f"the trusted issuer {rule.key} names the stage {named}; there are {', '.join(known)}"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _stages_have_names_of_their_own(self) -> Settings:

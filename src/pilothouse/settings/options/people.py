@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from pilothouse.settings.options.types import Collector, Duration, Section
+from pilothouse.settings.options.types import Collector, Duration, Network, Section
 
 
 class Identity(Section):
@@ -26,6 +26,13 @@ class Identity(Section):
     """Passwords checked at the same time; each takes 64 MB for a moment."""
     key_lifetime: Duration | None = None
     """API keys expire after this long. Default: never."""
+    access_token_lifetime: Duration = Field(timedelta(hours=1), gt=timedelta(minutes=1), le=timedelta(days=1))
+    """What a program gets when somebody signs in with it (`rsconnect login`) is good for this long; then it gets a new one by itself."""
+    refresh_token_lifetime: Duration = Field(timedelta(days=30), ge=timedelta(minutes=5), le=timedelta(days=400))
+    """A program that was not used for this long has to sign in again."""
+    issuer_networks: list[Network] = []
+    """Networks where `trusted_issuers` may be although they are this machine's own or link-local, and by plain http. Default: none; addresses
+    of a company's own network are no question."""
 
 
 class Audit(Section):
