@@ -7,9 +7,9 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from pilothouse.settings import Settings
 from pilothouse.settings.layers import SECTIONS
-from pilothouse.settings.options import Gateway, LoadGroup, StageOption
+from pilothouse.settings.options import Gateway, LoadGroup, StageOption, TrustedIssuer
 
-MODELS: list[type[BaseModel]] = [*SECTIONS.values(), LoadGroup, StageOption]
+MODELS: list[type[BaseModel]] = [*SECTIONS.values(), LoadGroup, StageOption, TrustedIssuer]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.__name__)
@@ -96,3 +96,37 @@ def test_a_log_collector_is_a_path_or_an_address(address: str) -> None:
 def test_what_is_no_log_collector_is_refused_with_an_example(address: str) -> None:
     with pytest.raises(ValidationError, match="such as unix:/dev/log"):
         Settings.model_validate({"audit": {"syslog": address}})
+
+
+@pytest.mark.parametrize("version", ["2024.01.0", "2026.06.0", "2099.12", "1.2.3.4"])
+def test_a_version_that_clients_read_alike_is_taken(version: str) -> None:
+    assert Settings.model_validate({"connect_api": {"version": version}}).connect_api.version == version
+
+
+@pytest.mark.parametrize(
+    "version",
+    ["", "2026", "2026.06.0-dev", "v2026.06", "2026.06.0+x", "2026..1", "2026.06.0\n", "٢.٣", "1!2.3", "1.2.3.4.5"],
+)
+def test_a_version_that_they_read_differently_is_refused_with_a_sentence(version: str) -> None:
+    with pytest.raises(ValidationError, match=r"numbers with dots between them, as 2026\.06\.0"):
+        Settings.model_validate({"connect_api": {"version": version}})
+
+
+ISSUER = {"key": "ci", "issuer": "https://ci.example", "claims": {"repository": "acme/models"}, "username": "ci.robot"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ([ISSUER, ISSUER], "no key twice"),
+        ([ISSUER | {"stages": ["nowhere"]}], "names the stage nowhere"),
+        ([ISSUER | {"claims": {}}], "at least 1 item"),
+        ([ISSUER | {"issuer": "ci.example"}], "must be an address"),
+        ([ISSUER | {"jwks_uri": "file:///etc/passwd"}], "must be an address"),
+        ([ISSUER | {"role": "administrator"}], "viewer"),
+        ([ISSUER | {"lifetime": "25h"}], "less than or equal"),
+    ],
+)
+def test_a_trusted_issuer_that_trusts_too_much_or_nobody_is_refused(rules: list[dict[str, object]], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        Settings.model_validate({"trusted_issuers": rules})
