@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,13 @@ from pilothouse.testing.postgres import PostgresServer
 
 NEWEST = schema.revisions()[-1]
 NEXT = f"{int(NEWEST) + 1:04}"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def templates(request: pytest.FixtureRequest, sqlite_template: Path) -> None:
+    """Databases are copied from templates, which must be made before a test changes what migrations there are."""
+    with suppress(pytest.skip.Exception):
+        request.getfixturevalue("postgres_server")
 
 
 def differences(database: Database) -> list[object]:

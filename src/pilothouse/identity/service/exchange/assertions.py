@@ -67,13 +67,19 @@ def verified(token: Unverified, keys: Sequence[Key], *, audiences: Collection[st
             now=lambda: int(now.timestamp()),
             leeway=LEEWAY_S,
             iss={"essential": True, "value": token.issuer},
-            aud={"essential": True, "values": list(audiences)},
+            aud={"essential": True},
             exp={"essential": True},
             iat={"essential": True},
         ).validate(claims)
+        named = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
         ends = datetime.fromtimestamp(claims["exp"], UTC)
     except (JoseError, ValueError, TypeError, OverflowError) as error:
         raise refused(_why(error)) from None
+    if not any(audience in named for audience in audiences):
+        raise OAuthRefused(
+            f"The token is genuine, but for another audience than {', '.join(sorted(audiences))}.",
+            error="invalid_grant",
+        )
     if ends > now + LONGEST:
         raise refused("it is good for more than 24 hours")
     return claims
@@ -101,7 +107,7 @@ def _claims(text: str, key: Key) -> dict[str, Any] | None:
 def _why(error: Exception) -> str:
     claim = getattr(error, "claim", None)
     words = {
-        "aud": "it is for another audience",
+        "aud": "it names no audience",
         "exp": "it names no time at which it ends",
         "iat": "it is from the future, or does not say when it was made",
         "nbf": "it is not good yet",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import delete
 
 from pilothouse.base import clock
@@ -22,6 +23,8 @@ from pilothouse.identity.service.lines import is_line
 from pilothouse.identity.service.users import find_user
 from pilothouse.outbound import Outbound
 from pilothouse.settings.options.trust import TrustedIssuer
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,14 +60,23 @@ class Exchange:
     def exchange(self, workload: Workload) -> Exchanged:
         """A key for a token, once: it asks the issuer for its keys, and holds no transaction meanwhile.
 
-        Raises `OAuthRefused` (``invalid_grant``) and `Unavailable`.
+        Raises `OAuthRefused` (``invalid_grant``) and `Unavailable`. Clients show little of why, so the server's log says it too.
         """
+        try:
+            return self._exchanged(workload)
+        except OAuthRefused as error:
+            log.info("the token of another issuer was refused", why=str(error), stage=workload.stage_key)
+            raise
+
+    def _exchanged(self, workload: Workload) -> Exchanged:
         token = assertions.read(workload.token)
         rules = [
             r for r in self._rules if r.issuer == token.issuer and (not r.stages or workload.stage_key in r.stages)
         ]
         if not rules:
-            raise assertions.refused(f"this server does not trust its issuer{_shown(token.issuer)} here")
+            raise OAuthRefused(
+                f"This server does not trust the token's issuer{_shown(token.issuer)} here.", error="invalid_grant"
+            )
         audiences = {rule.audience or workload.address for rule in rules}
         keys = self._keysets.keys(rules[0], token.kid)
         claims = assertions.verified(token, keys, audiences=audiences)
@@ -92,7 +104,7 @@ def _use_once(tx: Tx, digest: str, claims: dict[str, Any]) -> None:
     until = datetime.fromtimestamp(claims["exp"] + 2 * assertions.LEEWAY_S, UTC)
     insert = insert_into(tx, UsedAssertion).values(digest=digest, until=until).on_conflict_do_nothing()
     if tx.execute(insert.returning(UsedAssertion.digest)).scalar() is None:
-        raise assertions.refused("it was used already; ask your CI for a new one")
+        raise OAuthRefused("The token was used already. Ask your CI system for a new one.", error="invalid_grant")
 
 
 def _user(tx: Tx, rule: TrustedIssuer) -> User:
