@@ -22,6 +22,7 @@ import uvicorn
 from sqlalchemy import insert
 
 from bench.rows import Row, percentile, show
+from pilothouse.asgi.origins import Origins
 from pilothouse.base import clock
 from pilothouse.base.access import SYSTEM, OpenTo, Role, Share
 from pilothouse.base.ids import new_guid, new_key
@@ -33,7 +34,7 @@ from pilothouse.db import Database, Watch
 from pilothouse.db.schema import migrate
 from pilothouse.db.secrets import load_keys
 from pilothouse.gateway.calls import Calls
-from pilothouse.gateway.door import Door, Origins
+from pilothouse.gateway.door import Door
 from pilothouse.gateway.grants import Grants
 from pilothouse.gateway.pages import Pages, PageTexts
 from pilothouse.gateway.recent import RecentGrants
@@ -207,7 +208,7 @@ def serve(folder: Path) -> None:
     say = lambda *words: " ".join(words).encode()  # noqa: E731
     door = Door(
         secret=SECRET, resolver=Resolver(database, watch, cookie="ph_login_bench"), stages=Stages(database, watch), owners=[routes],
-        origins=Origins(dashboard=lambda host: "http://localhost:3939", content=lambda host: "http://localhost:3940"),
+        origins=Origins("http://localhost:3939", port=3939, content_port=3940),
         files={}, pages=Pages(PageTexts(say, say, say, say, say, {}, lambda accepted: "en")),
         visitors=Visitors(lambda stage_id: NAMED, b"k"),
         grants=Grants(load_keys(folder / "grants.json"), issuer="bench", cookie="ph_grant_bench", recent=RecentGrants()),

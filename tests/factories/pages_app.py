@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from pilothouse.asgi import static_files, xsrf
+from pilothouse.asgi.origins import Origins
 from pilothouse.asgi.problems import status_of
 from pilothouse.audit import pages as audit_pages
 from pilothouse.audit.contract import People
@@ -42,6 +43,7 @@ from pilothouse.storage.stores.disk import DiskStore
 from pilothouse.tasks.models import Task, TaskLine
 from pilothouse.web import pages as web_pages
 from pilothouse.web import refusals
+from pilothouse.web.states import StatePages
 
 PASSWORD = "harbour-light-7"
 XSRF_KEY = b"k" * 32
@@ -84,7 +86,8 @@ def pages_app(database: Database, home: Path) -> FastAPI:
     state.xsrf_key, state.secrets = XSRF_KEY, Secrets(lambda: Keys({"k1": b"s" * 32}, "k1"))
     state.blobs, state.launcher = DiskStore(home / "blobs"), QuietLauncher()
     state.custodian, state.why_root = OWN, lambda: "/root is closed to other users."
-    state.content_origin = "http://localhost:3940"
+    state.origins = Origins(state.loaded.public_url, port=3939, content_port=3940)
+    state.states = StatePages(state.loaded.settings.web)
     state.people = People(_names, _find)
     for router in (
         static_files.router,

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import structlog
 import uvicorn
 
-from pilothouse.app.dashboard import dashboard, origins
+from pilothouse.app.dashboard import dashboard
 from pilothouse.app.front import App, Front
 from pilothouse.app.gauges import Sources
 from pilothouse.app.health import Readiness, database_look, gateway_look, healthz, readyz, schema_look, tasks_look
@@ -245,7 +245,7 @@ class ControlPlane:
             resolver=house.resolver,
             stages=house.stages,
             owners=[routes],
-            origins=origins(house),
+            origins=house.origins,
             files={"apps": (house.loaded.home / "apps").resolve()},
             pages=pages,
             visitors=self.visitors,

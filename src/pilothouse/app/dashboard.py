@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -23,13 +22,13 @@ from pilothouse.base.errors import Invalid, PilothouseError
 from pilothouse.connect_api import oauth_server
 from pilothouse.content import pages as content_pages
 from pilothouse.db import Tx
-from pilothouse.gateway.door import Origins
 from pilothouse.identity import api as identity_api
 from pilothouse.identity import pages as identity_pages
 from pilothouse.identity.models import User
 from pilothouse.identity.service import find_user
 from pilothouse.web import pages as web_pages
 from pilothouse.web import refusals
+from pilothouse.web.states import StatePages
 
 
 class FormInvalid(Invalid):
@@ -61,7 +60,8 @@ def dashboard(house: House) -> FastAPI:
     state.why_root = partial(why_root, house.loaded)
     state.identity_rules, state.people = house.rules, People(_names, _find)
     state.exchange = house.exchange
-    state.content_origin, state.branding = origins(house).content, branding(house.loaded.settings.web)
+    state.origins, state.branding = house.origins, branding(house.loaded.settings.web)
+    state.states = StatePages(house.loaded.settings.web)
     for part in (
         static_files,
         identity_api,
@@ -76,30 +76,6 @@ def dashboard(house: House) -> FastAPI:
         app.include_router(part.router)
     _errors(app)
     return app
-
-
-def origins(house: House) -> Origins:
-    """Addresses as the visitor sees them: with real names, those; else the host name the visitor used, on our ports."""
-    loaded = house.loaded
-    fixed, content_url = loaded.settings.server.public_url is not None, _content_url(house)
-
-    def on_port(host: str, port: int) -> str:
-        return f"http://{host if host.endswith(']') else host.rsplit(':', 1)[0]}:{port}"
-
-    return Origins(
-        dashboard=lambda host: loaded.public_url if fixed else on_port(host, loaded.port),
-        content=lambda host: content_url if fixed else on_port(host, loaded.content_port),
-        is_single=loaded.settings.server.single_origin,
-    )
-
-
-def _content_url(house: House) -> str:
-    server, public = house.loaded.settings.server, urlsplit(house.loaded.public_url)
-    if server.single_origin:
-        return house.loaded.public_url
-    if server.content_host:
-        return f"{public.scheme}://{server.content_host}"
-    return f"{public.scheme}://{public.hostname}:{house.loaded.content_port}"
 
 
 def _errors(app: FastAPI) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pilothouse.asgi import checksums, xsrf
 from pilothouse.asgi.checksums import BodyDamaged
+from pilothouse.asgi.origins import ENTER
 from pilothouse.asgi.request_ids import request_id
 from pilothouse.asgi.texts import chosen_language
 from pilothouse.base.access import ANONYMOUS, Principal
@@ -25,7 +26,7 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 FORM = "application/x-www-form-urlencoded"
 FORM_LIMIT = 256 * 1024
 #: Unsafe requests that come before a login; they check the origin themselves.
-BEFORE_LOGIN = frozenset({"/__login__", "/__api__/__login__"})
+BEFORE_LOGIN = frozenset({"/__login__", "/__api__/__login__", ENTER})
 
 
 class Front:
@@ -72,6 +73,9 @@ class Front:
     ) -> None:
         stage, rest = self._stages.resolve(headers.get("host", ""), scope["path"])
         is_protocol = rest == "/__api__" or rest.startswith("/__api__/")
+        if rest != ENTER and headers.get(h.ORIGIN, "dashboard") != "dashboard":
+            await _refuse(send, 404, 4, "There is nothing at this address.", is_protocol=is_protocol)
+            return
         try:
             principal = (
                 ANONYMOUS

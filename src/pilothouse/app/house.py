@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pilothouse.app.origins import origins_of
 from pilothouse.app.owner import has_users, is_ours
 from pilothouse.app.server import disk_id, installation_id
+from pilothouse.asgi.origins import Origins
 from pilothouse.audit import audit_sinks
 from pilothouse.audit.contract import AuditSink
 from pilothouse.audit.service import Sealer
@@ -52,6 +54,7 @@ class House:
     resolver: Resolver
     rules: Rules
     exchange: Exchange
+    origins: Origins
     engines: ContentEngines
 
     @property
@@ -107,6 +110,7 @@ def build(loaded: Loaded) -> House:
         resolver=Resolver(database, watch, cookie=cookie),
         rules=_rules(loaded),
         exchange=Exchange(database, settings.trusted_issuers, Outbound(settings.identity.issuer_networks)),
+        origins=origins_of(loaded),
         engines=_engines(loaded, database, load_secrets(keys / "secrets.json"), Stages(database, watch)),
     )
 
@@ -123,7 +127,7 @@ def sinks_of(loaded: Loaded) -> dict[str, AuditSink]:
 def _engines(loaded: Loaded, database: Database, secrets: Secrets, stages: Stages) -> ContentEngines:
     home, settings, content = loaded.home, loaded.settings, loaded.settings.content
     launcher, custodian = _launcher(loaded)
-    users = has_users(home)
+    users, origins = has_users(home), origins_of(loaded)
     return ContentEngines(
         database=database,
         secrets=secrets,
@@ -136,7 +140,7 @@ def _engines(loaded: Loaded, database: Database, secrets: Secrets, stages: Stage
         apps=home / "apps",
         runtimes=runtimes_of(loaded),
         matching=_matching(loaded, stages),
-        public_url=lambda stage_id: loaded.public_url + ((s.path.rstrip("/")) if (s := stages.by_id(stage_id)) else ""),
+        public_url=lambda stage_id: origins.stage_url(stages.by_id(stage_id)),
         rules=WorkerRules(settings, stages),
         uid_of=lambda content_id: settings.launcher.uid_base + content_id if users else None,
         unpack_limits=UnpackLimits(content.unpacked_files_limit, content.unpacked_size_limit),

@@ -35,12 +35,12 @@ def bootstrap_secret(loaded: Loaded) -> bytes | None:
 
 
 def host_names(loaded: Loaded) -> tuple[str, ...]:
-    """Host names that requests may carry."""
+    """Host names under which people find the dashboard."""
     server = loaded.settings.server
     public = urlsplit(loaded.public_url).hostname
     stages = [s.host for s in loaded.settings.stages if s.host]
     own = ["localhost", "127.0.0.1", "[::1]", socket.gethostname(), server.host]
-    names = [*own, public, server.content_host, server.session_host, *server.hosts, *stages]
+    names = [*own, public, *server.hosts, *stages]
     return tuple(dict.fromkeys(n.lower() for n in names if n and n != "0.0.0.0"))  # noqa: S104 - left out, not bound
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from pilothouse import __version__
+from pilothouse.app.origins import listeners
 from pilothouse.app.owner import INSIDE, Owner, done_as, hand_over, let_read, owner_of, server_user, take_back
 from pilothouse.app.runner import runner_plan
-from pilothouse.app.server import bootstrap_secret, disk_id, host_names, installation_id
+from pilothouse.app.server import bootstrap_secret, disk_id, installation_id
 from pilothouse.audit.contract import HEAD_FILE
 from pilothouse.base.errors import Conflict, Invalid
 from pilothouse.content import content_kinds
@@ -24,7 +25,7 @@ from pilothouse.db import Database
 from pilothouse.db.schema import prepare as prepare_schema
 from pilothouse.db.secrets import load_keys
 from pilothouse.gateway import grants
-from pilothouse.gateway.envoy import EnvoyPlan, GrantPlan, Listener, Origin, Site, dashboard
+from pilothouse.gateway.envoy import EnvoyPlan, GrantPlan
 from pilothouse.gateway.envoy.binary import find
 from pilothouse.gateway.serving import ControlPlane, Served, User, digest, door_secret, end_control_plane, prepare
 from pilothouse.gateway.supervisor.plan import Program
@@ -224,18 +225,12 @@ class GatewaySecrets:
 
 def envoy_plan(loaded: Loaded, secrets: GatewaySecrets | None = None) -> EnvoyPlan:
     """Three ports, one for each origin; with names of their own, those too (SECURITY 1)."""
-    server, gateway, hosts = loaded.settings.server, loaded.settings.gateway, host_names(loaded)
-    sessions = (server.session_host,) if server.session_host else hosts
-    contents = (server.content_host,) if server.content_host else hosts
+    server, gateway = loaded.settings.server, loaded.settings.gateway
     secrets = secrets or GatewaySecrets.read(loaded)
     return EnvoyPlan(
         run=loaded.home / "run",
         bind=server.host,
-        listeners=(
-            Listener(loaded.port, (dashboard(hosts, sandboxed=not server.single_origin),)),
-            Listener(loaded.content_port, (Site(Origin.CONTENT, contents),)),
-            Listener(loaded.session_port, (Site(Origin.SESSION, sessions),), keeps_slashes=True),
-        ),
+        listeners=listeners(loaded),
         door_secret=secrets.door,
         access_log=loaded.home / "logs" / "access.log",
         grants=grant_plan(loaded, secrets),

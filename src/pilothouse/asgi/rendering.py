@@ -41,6 +41,10 @@ class StageLike(Protocol):
     def title(self) -> str: ...
     @property
     def path(self) -> str: ...
+    @property
+    def host(self) -> str | None: ...
+    @property
+    def content_host(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     around = frame(request)
     html = templates(around.language).get_template(template).render(frame=around, **values)
     headers = {
-        "Content-Security-Policy": policy(content_origin(request)),
+        "Content-Security-Policy": policy(origins_beside(request)),
         "Cache-Control": "no-store",
         "Vary": "Accept-Language, Cookie",
         "Referrer-Policy": "same-origin",
@@ -120,17 +124,17 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     return HTMLResponse(html, status_code=status, headers=headers)
 
 
-def content_origin(request: Request) -> str:
-    """Where published content lives, as this visitor reaches it; empty when it shares our own origin.
+def origins_beside(request: Request) -> str:
+    """The other origins that a page may show or lead to, as this visitor reaches them: the app hands in ``app.state.origins``."""
+    state = request.app.state
+    return str(state.origins.beside(request.headers.get("host", ""), state.stages.all()))
 
-    The app hands it in as ``app.state.content_origin``: one address, or a function of the ``Host`` the visitor used.
+
+def policy(beside: str) -> str:
+    """The Content-Security-Policy of the dashboard: our own files only, no inline code or style, and content in frames.
+
+    ``beside`` names the origins of content, with spaces between them; empty when it shares our own.
     """
-    found = getattr(request.app.state, "content_origin", "")
-    return str(found(request.headers.get("host", "")) if callable(found) else found)
-
-
-def policy(content_origin: str) -> str:
-    """The Content-Security-Policy of the dashboard: our own files only, no inline code or style, and content in frames."""
     return "; ".join(
         (
             "default-src 'self'",
@@ -139,9 +143,9 @@ def policy(content_origin: str) -> str:
             "img-src 'self' data:",  # the base style sheet draws its check marks so
             "object-src 'none'",
             "base-uri 'none'",
-            f"form-action 'self' {content_origin}".rstrip(),  # a sign-in may go on to an app: redirects count as well
+            f"form-action 'self' {beside}".rstrip(),  # a sign-in may go on to an app: redirects count as well
             "frame-ancestors 'none'",
-            f"frame-src 'self' {content_origin}".rstrip(),
+            f"frame-src 'self' {beside}".rstrip(),
         )
     )
 
@@ -153,7 +157,7 @@ def to(request: Request, path: str) -> Response:
 
 def server_url(request: Request) -> str:
     """Base URL of this stage as clients are told it, without a slash at its end."""
-    return f"{request.app.state.loaded.public_url}{frame(request).base}"
+    return str(request.app.state.origins.stage_url(frame(request).stage))
 
 
 @cache

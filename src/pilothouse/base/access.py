@@ -56,6 +56,7 @@ class Permission(StrEnum):
     KEY_CREATE = "identity:key:create"
     KEY_REVOKE = "identity:key:revoke"
     LOGIN_END = "identity:login:end"
+    LOGIN_ENTER = "identity:login:enter"
     AUDIT_READ = "audit:event:read"
     CONTENT_CREATE = "content:content:create"
     CONTENT_VIEW = "content:content:view"
@@ -106,6 +107,7 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.KEY_CREATE: _OWN_OR_ADMIN,
         Permission.KEY_REVOKE: _OWN_OR_ADMIN,
         Permission.LOGIN_END: _OWN_OR_ADMIN,
+        Permission.LOGIN_ENTER: Rule(role=Role.VIEWER, secrets=True),
         Permission.AUDIT_READ: _ADMIN,
         Permission.CONTENT_CREATE: Rule(role=Role.PUBLISHER),
         Permission.CONTENT_VIEW: Rule(role=Role.ADMINISTRATOR, share=Share.VIEWER),

@@ -38,14 +38,15 @@ class Asked:
 class Place:
     """Where a path belongs: the resource and its ``mount`` (from the host's root, ends in ``/``; the stage's prefix included).
 
-    ``bundle_id`` is set when the URL names a bundle (``_bundle12``, ``_rev12``). ``redirect`` = send the client to this
-    path instead (a missing slash).
+    ``guid`` is what its origin is named after, where each item has one of its own. ``bundle_id`` is set when the URL names a
+    bundle (``_bundle12``, ``_rev12``). ``redirect`` = send the client to this path instead (a missing slash).
     """
 
     subject: ResourceRef
     stage_id: int
     mount: str
     rest: str
+    guid: str = ""
     bundle_id: int | None = None
     redirect: str | None = None
 

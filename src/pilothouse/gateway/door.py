@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
+from pilothouse.asgi.origins import ENTER, Origins, name_of
 from pilothouse.base.access import Principal
 from pilothouse.base.errors import NotAuthenticated, Unavailable
 from pilothouse.gateway import headers as h
@@ -46,18 +47,7 @@ class Resolves(Protocol):
 
 class FindsStage(Protocol):
     def resolve(self, host: str, path: str) -> tuple[StageRef, str]: ...
-
-
-@dataclass(frozen=True)
-class Origins:
-    """Public addresses. ``dashboard`` and ``content`` have scheme and port and no trailing slash.
-
-    Each takes the host name the visitor used (with its port) and gives the base URL under which that visitor sees it.
-    """
-
-    dashboard: Callable[[str], str]
-    content: Callable[[str], str]
-    is_single: bool = False
+    def every(self, path: str) -> list[tuple[StageRef, str]]: ...
 
 
 @dataclass
@@ -140,7 +130,10 @@ class Door:
     async def _answer(self, scope: Any, headers: dict[str, str], receive: Any) -> Answer:
         path = scope["raw_path"].decode("latin-1").split("?")[0].removeprefix(h.DOOR_PREFIX) or "/"
         query = scope["query_string"].decode("latin-1")
-        stage, rest = self._stages.resolve(headers.get("host", ""), path)
+        host = headers.get("host", "")
+        if self._origins.item_of(host) == "":
+            return _json(421, 4, "No item has this name. Use the address you were given.")
+        stage, rest = self._stages.resolve(host, path)
         is_page = headers.get("sec-fetch-mode") == "navigate" or (
             "sec-fetch-mode" not in headers and "upgrade-insecure-requests" in headers
         )
@@ -159,8 +152,8 @@ class Door:
         return answer
 
     async def _decide(self, asking: _Asking, receive: Any) -> Answer:
-        owner, place = self._find(asking.asked)
-        if owner is None or place is None:
+        owner, place = self._place(asking)
+        if owner is None or place is None or not (place.redirect or asking.path.startswith(place.mount)):
             return self._nowhere(asking)
         if (elsewhere := self._elsewhere(asking, place)) is not None:
             return elsewhere
@@ -182,7 +175,7 @@ class Door:
         return self._lead(asking, owner, place, target)
 
     def _line(self, asking: _Asking) -> RequestLine:
-        outside = urlsplit(self._origins.dashboard(asking.host)).path.rstrip("/")
+        outside = urlsplit(self._origins.dashboard(asking.host, asking.stage)).path.rstrip("/")
         return RequestLine(asking.method, asking.path, asking.stage.path, outside)
 
     def _find(self, asked: Asked) -> tuple[RouteOwner | None, Place | None]:
@@ -192,13 +185,36 @@ class Door:
                 return owner, place
         return None, None
 
+    def _place(self, asking: _Asking) -> tuple[RouteOwner | None, Place | None]:
+        """Whose the path is. On an origin of one item the name does not tell the stage, but the item may."""
+        found = self._find(asking.asked)
+        item = self._origins.item_of(asking.host)
+        if item is None or (found[1] is not None and found[1].guid == item):
+            return found
+        for stage, rest in self._stages.every(asking.path):
+            asked = replace(asking.asked, stage_id=stage.id, stage_path=stage.path, path=rest)
+            owner, place = self._find(asked)
+            if owner is not None and place is not None and (found[1] is None or place.guid == item):
+                asking.stage, asking.asked, found = stage, asked, (owner, place)
+        return found
+
     def _elsewhere(self, asking: _Asking, place: Place) -> Answer | None:
         """Browsers meet content on its own origin only (SECURITY 1); plain clients and keys are served on the dashboard's as well."""
-        if asking.headers.get(h.ORIGIN) != "dashboard" or self._origins.is_single or asking.has_key:
+        if self._origins.is_single:
             return None
-        if not any(name.startswith("sec-fetch-") for name in asking.headers) and not asking.asked.is_page_load:
+        is_plain = not asking.asked.is_page_load and not any(name.startswith("sec-fetch-") for name in asking.headers)
+        to = self._origins.content(asking.host, asking.stage, place.guid) + asking.url
+        if asking.headers.get(h.ORIGIN) == "dashboard":
+            if asking.has_key or is_plain:
+                return None
+            if asking.asked.is_page_load and asking.method == "GET" and asking.principal.login:
+                to = self._origins.opened(asking.host, asking.stage, place.guid, asking.url)
+            return _redirect(307, to)
+        if self._origins.content_name(asking.stage, place.guid) in ("", name_of(asking.host)):
             return None
-        return _redirect(307, self._origins.content(asking.host) + asking.url)
+        if asking.asked.is_page_load or (is_plain and asking.method in ("GET", "HEAD")):
+            return _redirect(307, to)
+        return _json(404, 4, "There is nothing at this address.")
 
     def _refusal(self, asking: _Asking, owner: RouteOwner, place: Place) -> Answer:
         if asking.principal.is_authenticated:
@@ -207,8 +223,12 @@ class Door:
             return _json(403, 19, "You may not open this content. Ask its owner for access.")
         if asking.asked.is_websocket or not asking.is_browser or asking.method not in ("GET", "HEAD"):
             return _json(401, 30, "Sign in, or send a valid API key.")
-        sign_in = f"{self._origins.dashboard(asking.host)}{asking.stage.path}__login__?url={quote(asking.url, safe='')}"
-        return _redirect(302, sign_in)
+        if asking.headers.get(h.ORIGIN) != "dashboard" and self._origins.content_name(asking.stage, place.guid):
+            if not asking.asked.is_page_load:
+                return _json(401, 30, "Sign in, or send a valid API key.")
+            return _redirect(302, f"{ENTER}?url={quote(asking.url, safe='')}")
+        dashboard = self._origins.dashboard(asking.host, asking.stage)
+        return _redirect(302, f"{dashboard}{asking.stage.path}__login__?url={quote(asking.url, safe='')}")
 
     def _nowhere(self, asking: _Asking) -> Answer:
         return (
@@ -278,12 +298,16 @@ class Door:
         return 200, [(h.TO, h.PAGE), (h.PAGE_PATH, page_path(kind, status, title, reader, **words))], b""
 
     def _reader(self, asking: _Asking) -> Reader:
-        home = self._origins.dashboard(asking.host) + asking.stage.path
+        home = self._origins.dashboard(asking.host, asking.stage) + asking.stage.path
         return self._pages.reader(asking.headers, wish=asking.principal.language, home=home)
 
     def _to_worker(self, asking: _Asking, place: Place, target: Worker) -> list[tuple[str, str]]:
         base = asking.headers.get(h.ORIGIN, "content")
-        origin = self._origins.content(asking.host) if base == "content" else self._origins.dashboard(asking.host)
+        origin = (
+            self._origins.content(asking.host, asking.stage, place.guid)
+            if base == "content"
+            else self._origins.dashboard(asking.host, asking.stage)
+        )
         fields = [
             (h.TO, target.timeout.value),
             (h.ADDRESS, target.address),

@@ -87,7 +87,10 @@ class Membership(Row):
 
 
 class Login(Row):
-    """A browser sign-in. ``id`` is public (it names the login in lists and grants); the secret is stored as its SHA-256."""
+    """A browser sign-in. ``id`` is public (it names the login in lists and grants); the secret is stored as its SHA-256.
+
+    One with a parent was entered from that on another host name (`LoginCode`): it counts at ``host`` only, and ends with it.
+    """
 
     __tablename__ = "login"
     topic: ClassVar[str] = "identity"
@@ -95,6 +98,8 @@ class Login(Row):
     id: Mapped[str] = mapped_column(String(24), primary_key=True)
     secret_digest: Mapped[str] = mapped_column(String(64))
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
+    parent_id: Mapped[str | None] = mapped_column(ForeignKey("login.id", ondelete="CASCADE"), index=True)
+    host: Mapped[str | None] = mapped_column(String(255))
     provider: Mapped[str] = mapped_column(String(40), default="password")
     address: Mapped[str] = mapped_column(String(64), default="")
     user_agent: Mapped[str] = mapped_column(String(400), default="")
@@ -102,6 +107,22 @@ class Login(Row):
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     user: Mapped[User] = relationship()
+    parent: Mapped[Login | None] = relationship(remote_side=id)
+    __table_args__ = ()
+
+
+class LoginCode(Row):
+    """A one-time code with which a login is entered on another host name, stored as its SHA-256; used or expired, it goes.
+
+    It counts at ``host`` only, for the browser that holds the secret whose SHA-256 is ``challenge``.
+    """
+
+    __tablename__ = "login_code"
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    login_id: Mapped[str] = mapped_column(ForeignKey("login.id", ondelete="CASCADE"), index=True)
+    host: Mapped[str] = mapped_column(String(255))
+    challenge: Mapped[str] = mapped_column(String(64))
+    expires_at: Mapped[datetime]
     __table_args__ = ()
 
 

@@ -20,14 +20,17 @@ def _origins(loaded: Loaded) -> Iterator[str]:
     if server.single_origin:
         yield "Content shares the dashboard's origin: published code can act as whoever opens it. Unset server.single_origin."
         return
-    if is_public(loaded) and not server.content_host:
+    if server.apps_host:
+        return
+    unnamed = [stage.key for stage in loaded.settings.stages if not stage.content_host]
+    if is_public(loaded) and not server.content_host and unnamed:
         yield (
             "Content has the dashboard's host name, and cookies ignore ports: a script of an app can set cookies there. "
-            "Give content a name of its own with server.content_host."
+            "Give content a name of its own with server.content_host, or better each item with server.apps_host."
         )
     yield (
         "Apps share one origin in the browser: a script of one app can read another in the name of the person who opens both. "
-        "Let only people publish who may see each other's apps, or use an installation for each circle."
+        "Give each item an origin of its own with server.apps_host, or let only people publish who may see each other's apps."
     )
 
 

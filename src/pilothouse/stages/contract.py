@@ -21,7 +21,10 @@ class StagesInvalid(Invalid):
 
 @dataclass(frozen=True)
 class StageRef:
-    """A stage as everybody uses it. ``path`` begins and ends in ``/``; ``usage`` is what statistics keep of visitors."""
+    """A stage as everybody uses it. ``path`` begins and ends in ``/``; ``usage`` is what statistics keep of visitors.
+
+    ``host`` and ``content_host`` are names of its own, for its pages and for its content.
+    """
 
     id: int
     key: str
@@ -30,3 +33,4 @@ class StageRef:
     host: str | None
     position: int
     usage: str = "named"
+    content_host: str | None = None

@@ -14,7 +14,7 @@ TITLE_LIMIT = PATH_LIMIT = 80
 
 
 class Stage(Row):
-    """One stage. ``path`` is its URL prefix (``/`` or ``/prod/``), ``host`` its own host name if it has one.
+    """One stage. ``path`` is its URL prefix (``/`` or ``/prod/``); ``host`` and ``content_host`` are its own host names if it has any.
 
     Rows follow the settings at every start; a stage that left the settings is retired, never deleted.
     """
@@ -26,6 +26,7 @@ class Stage(Row):
     title: Mapped[str] = mapped_column(String(TITLE_LIMIT))
     path: Mapped[str] = mapped_column(String(PATH_LIMIT))
     host: Mapped[str | None] = mapped_column(String(255))
+    content_host: Mapped[str | None] = mapped_column(String(255))
     usage: Mapped[str] = mapped_column(String(16), default="named", server_default="named")
     position: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime] = stamped()

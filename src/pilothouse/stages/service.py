@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import select
 
@@ -29,7 +29,8 @@ def sync(tx: Tx, options: Sequence[StageOption]) -> None:
         if row is None:
             row = Stage(key=option.key)
             tx.add(row)
-        row.title, row.path, row.host, row.usage = option.title or option.key, path, _host(option), option.usage
+        row.title, row.path, row.usage = option.title or option.key, path, option.usage
+        row.host, row.content_host = _name(option.host), _name(option.content_host)
         row.position, row.retired_at = position, None
     for row in rows.values():
         row.retired_at = row.retired_at or clock.now()
@@ -59,7 +60,9 @@ class Stages:
         if epoch != self._epoch:
             with self._database.read() as tx:
                 rows = tx.scalars(select(Stage).where(Stage.retired_at.is_(None)).order_by(Stage.position)).all()
-            self._all = tuple(StageRef(r.id, r.key, r.title, r.path, r.host, r.position, r.usage) for r in rows)
+            self._all = tuple(
+                StageRef(r.id, r.key, r.title, r.path, r.host, r.position, r.usage, r.content_host) for r in rows
+            )
             self._epoch = epoch
         return self._all
 
@@ -70,16 +73,28 @@ class Stages:
         return next((s for s in self.all() if s.key == key), None)
 
     def resolve(self, host: str, path: str) -> tuple[StageRef, str]:
-        """The stage of a URL and the path after its prefix (with a leading slash): by host, else the longest prefix, else the first."""
-        name = host.rsplit(":", 1)[0].lower()
-        stages = self.all()
-        named = [s for s in stages if s.host == name]
-        for stage in sorted(named or stages, key=lambda s: len(s.path), reverse=True):
-            if path.startswith(stage.path):
-                return stage, path[len(stage.path) - 1 :]
-            if path == stage.path[:-1]:
-                return stage, "/"
-        return (named or list(stages))[0], path
+        """The stage of a URL and the path after its prefix (with a leading slash).
+
+        It is one of those that have this name, else one of those without a name, else any; of these the one with the longest
+        prefix that fits, else the first.
+        """
+        name, stages = host.rsplit(":", 1)[0].lower(), self.all()
+        named = [s for s in stages if name in (s.host, s.content_host)]
+        chosen = named or [s for s in stages if s.host is None] or stages
+        return next(_fitting(chosen, path), (chosen[0], path))
+
+    def every(self, path: str) -> list[tuple[StageRef, str]]:
+        """All stages that a URL may belong to, each with the path after its prefix: where the name does not tell the stage."""
+        return list(_fitting(self.all(), path))
+
+
+def _fitting(stages: Iterable[StageRef], path: str) -> Iterator[tuple[StageRef, str]]:
+    """The longest prefix first."""
+    for stage in sorted(stages, key=lambda s: len(s.path), reverse=True):
+        if path.startswith(stage.path):
+            yield stage, path[len(stage.path) - 1 :]
+        elif path == stage.path[:-1]:
+            yield stage, "/"
 
 
 def _path(option: StageOption, position: int) -> str:
@@ -87,18 +102,20 @@ def _path(option: StageOption, position: int) -> str:
     return f"/{path.strip('/')}/" if path.strip("/") else "/"
 
 
-def _host(option: StageOption) -> str | None:
-    return option.host.lower() if option.host else None
+def _name(given: str | None) -> str | None:
+    return given.lower() if given else None
 
 
 def _check(options: Sequence[StageOption], paths: Sequence[str]) -> None:
     seen: dict[tuple[str | None, str], str] = {}
     for option, path in zip(options, paths, strict=True):
         _check_words(option, path, {other.key for other in options if other is not option})
-        if (other := seen.setdefault((_host(option), path), option.key)) != option.key:
-            raise StagesInvalid(
-                f"The stages {other} and {option.key} both live at {path}. Give one of them another path or a host."
-            )
+        for name in {_name(option.host), _name(option.content_host or option.host)}:
+            if (other := seen.setdefault((name, path), option.key)) != option.key:
+                where = f"{path} of {name}" if name else path
+                raise StagesInvalid(
+                    f"The stages {other} and {option.key} both live at {where}. Give one of them another path or names of its own."
+                )
     for (host, path), key in seen.items():
         for (outer_host, outer), outer_key in seen.items():
             rest = path.removeprefix(outer)
@@ -126,10 +143,11 @@ def _check_words(option: StageOption, path: str, other_keys: set[str]) -> None:
             f"The stage {option.key} can't live at {path}: that is where people look for the stage {path.strip('/')}. "
             "Choose another path."
         )
-    if option.host is not None and not HOST.fullmatch(option.host):
-        raise StagesInvalid(
-            f"The stage {option.key} has the host {option.host[:200]}. Give a bare name without scheme, port or path, "
-            "as apps.example.com."
-        )
+    for name in (option.host, option.content_host):
+        if name is not None and not HOST.fullmatch(name):
+            raise StagesInvalid(
+                f"The stage {option.key} has the host {name[:200]}. Give a bare name without scheme, port or path, "
+                "as apps.example.com."
+            )
     if len(option.title) > TITLE_LIMIT:
         raise StagesInvalid(f"The title of the stage {option.key} is longer than {TITLE_LIMIT} characters. Shorten it.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +27,8 @@ from pilothouse.settings.branding import Web
 _STYLE = (Path(__file__).parent / "states.css").read_text(encoding="utf-8")
 #: A larger picture of the company is left out: it would be sent with each look at the page.
 LOGO_LIMIT = 24 * 1024
+#: The form that takes somebody to another origin sends itself.
+SEND_SCRIPT = "document.forms[0].submit()"
 
 NOTHING: Mapping[str, float] = MappingProxyType({})
 
@@ -79,11 +81,29 @@ class StatePages:
         """The server, or the app, does not answer right now; the page looks again every five seconds."""
         return self._page("unavailable", language, wait_s=5)
 
+    def not_entered(self, again_url: str, *, language: str = ENGLISH) -> bytes:
+        """The code with which somebody comes from the dashboard to another origin was no good; ``again_url`` begins anew."""
+        return self._page("not_entered", language, again_url=again_url)
+
+    def handover(self, action: str, *, code: str, towards: str, language: str = ENGLISH) -> bytes:
+        """A form with a one-time code that sends itself to ``action``, on another origin. Send it with `handing_over`."""
+        script = Markup(SEND_SCRIPT)  # noqa: S704 - our own text
+        return self._page("handover", language, action=action, code=code, towards=towards, script=script)
+
+    def handing_over(self, framed_by: Iterable[str]) -> Mapping[str, str]:
+        """The headers of `handover`. What it leads to is not bounded here: browsers count an app's own redirects as part of it.
+
+        It tells its origin, by which the other side knows us, and may stand in frames of these origins.
+        """
+        allowed = f"style-src {_hash(self._style)}; script-src {_hash(SEND_SCRIPT)}; img-src data:"
+        policy = f"default-src 'none'; {allowed}; base-uri 'none'; frame-ancestors {' '.join(framed_by)}"
+        return {**self.headers, "Content-Security-Policy": policy, "Referrer-Policy": "strict-origin"}
+
     def _page(self, name: str, language: str, *, wait_s: int = 0, **values: str) -> bytes:
         """With ``wait_s`` it looks again every so many seconds."""
         template = templates(language).get_template(f"web/states/{name}.html")
         look = {"brand": self._title, "logo": self._logo, "style": self._style, "script": Markup(WAIT_SCRIPT)}  # noqa: S704 - our own file
-        return template.render(language=language, request_id=request_id(), wait_s=wait_s, **look, **values).encode()
+        return template.render(language=language, request_id=request_id(), wait_s=wait_s, **(look | values)).encode()
 
 
 def _hash(text: str) -> str:

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 import pytest
 from tests.factories.page_samples import Sample, samples
 
+from pilothouse.asgi.origins import Origins
 from pilothouse.asgi.places import places
-from pilothouse.asgi.rendering import PACKAGE, Frame, content_origin, policy, templates
+from pilothouse.asgi.rendering import PACKAGE, Frame, origins_beside, policy, templates
 from pilothouse.base.access import ANONYMOUS, Principal, Role
+from pilothouse.stages import StageRef
 
 SOMEONE = Principal(id=1, role=Role.ADMINISTRATOR, username="amara.okoye")
 STAGE = SimpleNamespace(key="dev", title="Development", path="/")
@@ -87,9 +89,13 @@ def test_templates_never_mark_anything_as_safe() -> None:
 
 
 def test_content_is_framed_from_the_host_that_the_visitor_uses() -> None:
-    def asked(origin: object) -> SimpleNamespace:
-        app = SimpleNamespace(state=SimpleNamespace(content_origin=origin))
+    stages = SimpleNamespace(all=lambda: [StageRef(1, "dev", "Development", "/", None, 0)])
+
+    def asked(origins: Origins) -> SimpleNamespace:
+        app = SimpleNamespace(state=SimpleNamespace(origins=origins, stages=stages))
         return SimpleNamespace(app=app, headers={"host": "127.0.0.1:3939"})
 
-    assert content_origin(asked("https://apps.example")) == "https://apps.example"  # type: ignore[arg-type]
-    assert content_origin(asked(lambda host: f"http://{host.split(':')[0]}:3940")) == "http://127.0.0.1:3940"  # type: ignore[arg-type]
+    named = Origins("https://pilot.example", port=3939, content_port=3940, is_fixed=True, content_host="apps.example")
+    assert "https://apps.example" in origins_beside(asked(named)).split()  # type: ignore[arg-type]
+    by_port = Origins("http://localhost:3939", port=3939, content_port=3940)
+    assert origins_beside(asked(by_port)) == "http://127.0.0.1:3940"  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import pytest
 
+from pilothouse.asgi.origins import Origins
 from pilothouse.base import clock
 from pilothouse.base.access import ANONYMOUS, Principal, ResourceRef, Role
 from pilothouse.base.errors import NotAuthenticated
@@ -22,7 +23,7 @@ from pilothouse.db import DatabaseDown
 from pilothouse.db.secrets import Keys
 from pilothouse.gateway.calls import Calls
 from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, Start, StaticFile, Target, Timeout, Worker
-from pilothouse.gateway.door import Door, Origins
+from pilothouse.gateway.door import Door
 from pilothouse.gateway.grants import Grants
 from pilothouse.gateway.pages import Pages, PageTexts
 from pilothouse.gateway.recent import RecentGrants
@@ -98,6 +99,9 @@ class OneStage:
             return StageRef(2, "prod", "Production", "/prod/", None, 1), path.removeprefix("/prod")
         return StageRef(1, "dev", "Development", "/", None, 0), path
 
+    def every(self, path: str) -> list[tuple[StageRef, str]]:
+        return [self.resolve("", path)]
+
 
 @dataclass
 class Answered:
@@ -122,11 +126,12 @@ class Stand:
         self.recent, self.keys = RecentGrants(), Keys({"k1": b"1" * 32}, "k1")
         self.grants = Grants(lambda: self.keys, issuer="tested", cookie="ph_grant_x", recent=self.recent)
         self.calls = Calls()
-        self.origins = Origins(dashboard=lambda host: "http://d", content=lambda host: "http://c")
+        self.origins = Origins("http://d", port=1, content_port=2, is_fixed=True)
+        self.stages = OneStage()
 
     def ask(self, path: str = MOUNT, headers: Mapping[str, str] | None = None, **changes: Any) -> Answered:
         door = Door(
-            secret="s3", resolver=self.resolver, stages=OneStage(), owners=[self.owner], origins=self.origins,
+            secret="s3", resolver=self.resolver, stages=self.stages, owners=[self.owner], origins=self.origins,
             files={"apps": Path("/home/apps")}, pages=self.pages,
             visitors=Visitors(self.usage.__getitem__, b"key"), grants=self.grants, calls=self.calls,
         )  # fmt: skip
@@ -183,7 +188,7 @@ def test_a_worker_is_told_with_identity_addresses_and_what_usage_needs(stand: St
     )
     assert json.loads(told["x-ph-idn"]) == {"user": "älice", "groups": ["g1", "g2"]}
     assert told["x-ph-idn"].isascii()
-    assert (told["x-ph-base"], told["x-ph-request"]) == ("http://c/content/x", "http://c/content/x/a?b=1")
+    assert (told["x-ph-base"], told["x-ph-request"]) == ("http://d:2/content/x", "http://d:2/content/x/a?b=1")
     assert (told["x-ph-sub"], told["x-ph-jid"], told["x-ph-cid"]) == ("3", "job1", "content:7")
     assert (told["x-ph-stage"], told["x-ph-bundle"], told["x-ph-page"]) == ("1", "4", "1")
 
@@ -236,7 +241,7 @@ def test_no_address_leads_a_visitor_away(stand: Stand, path: str) -> None:
     stand.owner.redirect = MOUNT
     for listener in ("content", "dashboard"):
         answer = stand.ask(path, {**BROWSER, "x-ph-listener": listener})
-        assert answer.headers.get("location", "http://d/").startswith(("http://d/", "http://c/content/", "/content/"))
+        assert answer.headers.get("location", "http://d/").startswith(("http://d/", "http://d:2/content/", "/content/"))
 
 
 def test_nobodys_path_is_404_in_the_clients_form(stand: Stand) -> None:
@@ -256,7 +261,7 @@ def test_a_page_leads_home_to_the_dashboard_and_speaks_the_language_that_the_per
 
 def test_browsers_meet_content_on_its_own_origin_only(stand: Stand) -> None:
     answer = stand.ask(MOUNT + "a?b=1", {**BROWSER, "x-ph-listener": "dashboard"})
-    assert (answer.status, answer.headers["location"]) == (307, "http://c/content/x/a?b=1")
+    assert (answer.status, answer.headers["location"]) == (307, "http://d:2/content/x/a?b=1")
     for mode in ("cors", "no-cors", "websocket"):
         assert stand.ask(headers={"sec-fetch-mode": mode, "x-ph-listener": "dashboard"}).status == 307
 

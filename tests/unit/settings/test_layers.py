@@ -149,7 +149,7 @@ def test_variables_hold_text_numbers_truth_and_lists(tmp_path: Path) -> None:
         variables={
             "PILOTHOUSE_SERVER__SINGLE_ORIGIN": "true",
             "PILOTHOUSE_SERVER__HOSTS": '["a.example.com", "b.example.com"]',
-            "PILOTHOUSE_SERVER__CONTENT_HOST": "[not a list",
+            "PILOTHOUSE_SERVER__USER": "[not a list",
             "PILOTHOUSE_STAGES": '[{key = "only"}]',
             "PILOTHOUSE_CONNECT_API__VERSION": "2026",
             "PATH": "/bin",
@@ -157,7 +157,7 @@ def test_variables_hold_text_numbers_truth_and_lists(tmp_path: Path) -> None:
     )
     server = loaded.settings.server
     assert (server.single_origin, server.hosts) == (True, ["a.example.com", "b.example.com"])
-    assert (server.content_host, loaded.settings.connect_api.version) == ("[not a list", "2026")
+    assert (server.user, loaded.settings.connect_api.version) == ("[not a list", "2026")
     assert [stage.key for stage in loaded.settings.stages] == ["only"]
     assert loaded.origins["stages"] == "variable"
 

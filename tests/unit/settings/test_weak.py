@@ -31,6 +31,8 @@ def told(home: Path, settings: str) -> str:
         (TLS, "content_host", True),
         (OWN_NAME, "content_host", False),
         (OWN_NAME, "Apps share one origin", True),
+        (TLS + 'apps_host = "*.apps.example"\n', "Apps share one origin", False),
+        (TLS + 'apps_host = "*.apps.example"\n', "content_host", False),
         ("[server]\nsingle_origin = true\n", "single_origin", True),
         ("", "single_origin", False),
     ],

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from fastapi import Depends, Request, Response
 
 from pilothouse.asgi.context import Db, SignedIn, Stage
-from pilothouse.asgi.rendering import Done, content_origin, frame, page, server_url
+from pilothouse.asgi.rendering import Done, frame, page, server_url
 from pilothouse.base.access import Permission, Principal, may
 from pilothouse.base.errors import Conflict, Invalid, NotFound
 from pilothouse.content import service
@@ -113,7 +113,9 @@ class Visit:
         )
 
     def _frame_address(self, content: Content) -> str:
-        return f"{content_origin(self.request)}{self.stage.path}content/{content.guid}/"
+        origins, host = self.request.app.state.origins, self.request.headers.get("host", "")
+        path = f"{self.stage.path}content/{content.guid}/"
+        return str(origins.opened(host, self.stage, content.guid, path))
 
 
 def _trouble(stands: reading.Standing) -> str:

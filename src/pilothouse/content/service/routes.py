@@ -127,16 +127,17 @@ class ContentRoutes:
         prefix = asked.stage_path.rstrip("/")
         mount, subject = f"{prefix}{named}", ResourceRef("content", known.id)
         if not asked.path.startswith(named):
-            return Place(subject, known.stage_id, mount, "", redirect=f"{mount}{rest}")
+            return Place(subject, known.stage_id, mount, "", known.guid, redirect=f"{mount}{rest}")
         revision = REVISION.fullmatch(rest)
         if revision is None:
-            return Place(subject, known.stage_id, mount, rest)
+            return Place(subject, known.stage_id, mount, rest, known.guid)
         bundle = self._bundles.get(int(revision[2]))
         if bundle is None or bundle.content_id != known.id:
             return None
         below = f"{mount}{revision[1]}{revision[2]}/"
         redirect = below if revision[3] is None else None
-        return Place(subject, known.stage_id, below, (revision[3] or "/")[1:], bundle_id=bundle.id, redirect=redirect)
+        rest = (revision[3] or "/")[1:]
+        return Place(subject, known.stage_id, below, rest, known.guid, bundle_id=bundle.id, redirect=redirect)
 
     def _named(self, asked: Asked) -> tuple[_Known, str, str] | None:
         """The content, its canonical mount below the stage, and what follows it in the path."""

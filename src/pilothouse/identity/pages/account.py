@@ -139,7 +139,7 @@ def _view(request: Request, tx: Tx, caller: Principal, *, hint: str, **changes: 
     user = service.get_user(tx, caller.guid)
     keys, logins = service.keys(tx, caller, user), service.logins(tx, caller, user)
     used = service.last_used(tx, "key", (k.id for k in keys))
-    stage = frame(request).stage
+    stage, this = frame(request).stage, service.first_login(tx, caller)
     return AccountView(
         name=user.display_name,
         username=user.username,
@@ -152,7 +152,7 @@ def _view(request: Request, tx: Tx, caller: Principal, *, hint: str, **changes: 
                 browser_name(entry.user_agent),
                 entry.address,
                 entry.created_at,
-                entry.id == caller.login,
+                entry.id == this,
                 f"{base}/logins/{entry.id}/end",
             )
             for entry in logins

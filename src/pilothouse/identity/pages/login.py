@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from contextlib import suppress
 from functools import partial
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
 from pilothouse.asgi import xsrf
 from pilothouse.asgi.context import ClientAddress, Db
+from pilothouse.asgi.origins import ENTER
 from pilothouse.asgi.patience import apart
 from pilothouse.asgi.rendering import frame, page
 from pilothouse.asgi.texts import Catalogue, catalogue
-from pilothouse.base.access import ANONYMOUS
+from pilothouse.base.access import ANONYMOUS, Principal
 from pilothouse.base.errors import Denied
+from pilothouse.db import Database
 from pilothouse.identity import service
 from pilothouse.identity.contract import Rules, TooManyFailures
+from pilothouse.identity.pages import enter
+from pilothouse.identity.pages.cookies import forget_login, set_login
+from pilothouse.identity.pages.paths import local_path
 from pilothouse.identity.pages.views import LoginView
 
 router = APIRouter()
 
 
-def local_path(url: str) -> str:
-    """``url`` if it is a path of this server, else nothing: a sign-in never sends anybody elsewhere."""
-    parts = urlsplit(url)
-    is_path = url.startswith("/") and not parts.scheme and not parts.netloc and url[1:2] not in ("/", "\\")
-    return url if is_path and url.isprintable() and "\\" not in url else ""
-
-
 @router.get("/__login__")
-def show_login(request: Request, url: str = "") -> Response:
-    towards = local_path(url)
-    if getattr(request.state, "principal", ANONYMOUS).is_authenticated:
+def show_login(request: Request, db: Db, url: str = "", to: str = "", challenge: str = "") -> Response:
+    """The form. Who is signed in goes on: to ``url``, or with a code to the host name ``to`` (see ``enter``)."""
+    towards, caller = local_path(url), getattr(request.state, "principal", ANONYMOUS)
+    if caller.is_authenticated and to:
+        return enter.hand_over(request, db, caller, to=to, challenge=challenge, towards=towards)
+    if caller.is_authenticated:
         return RedirectResponse(towards or f"{frame(request).base}/", 303)
+    if enter.is_entered(request):
+        return RedirectResponse(f"{ENTER}?{urlencode({'url': towards or f'{frame(request).base}/'})}", 303)
+    if to:
+        towards = f"{request.url.path}?{request.url.query}"
     return page(request, "identity/login.html", view=LoginView(towards))
 
 
@@ -60,6 +65,7 @@ async def sign_in(
     except Denied as error:
         view = LoginView(towards, username, _words(error, catalogue(frame(request).language)))
         return page(request, "identity/login.html", status=401, view=view)
+    await apart(partial(_leave, db, getattr(request.state, "principal", ANONYMOUS)))
     answer = RedirectResponse(towards or f"{frame(request).base}/", 303)
     set_login(answer, request, found, rules.login_lifetime)
     return answer
@@ -67,29 +73,21 @@ async def sign_in(
 
 @router.post("/_/sign-out")
 def sign_out(request: Request, db: Db) -> Response:
-    """End this login; the browser forgets its cookies."""
-    caller = getattr(request.state, "principal", ANONYMOUS)
-    if caller.login:
-        with db.write() as tx:
-            service.end_login(tx, caller, service.get_login(tx, caller.login))
+    """End this login, on all host names; the browser forgets its cookies."""
+    _leave(db, getattr(request.state, "principal", ANONYMOUS))
     target = f"{frame(request).base}/__login__"
     answer = Response(status_code=204, headers={"HX-Redirect": target})
     if "hx-request" not in request.headers:
         answer = RedirectResponse(target, 303)
-    for name in (request.app.state.resolver.cookie, xsrf.COOKIE):
-        answer.delete_cookie(name, path="/")
+    forget_login(answer, request)
     return answer
 
 
-def set_login(answer: Response, request: Request, found: service.SignedIn, lifetime: timedelta) -> None:
-    """Put a new login's two cookies on ``answer``: its secret, and the token that our pages send with every change."""
-    state, age = request.app.state, int(lifetime.total_seconds())
-    secure = state.loaded.public_url.startswith("https:")
-    answer.set_cookie(
-        state.resolver.cookie, found.cookie, max_age=age, path="/", secure=secure, httponly=True, samesite="lax"
-    )
-    token = xsrf.token(state.xsrf_key, found.login.id)
-    answer.set_cookie(xsrf.COOKIE, token, max_age=age, path="/", secure=secure, samesite="lax")
+def _leave(db: Database, caller: Principal) -> None:
+    """End the login that a browser came with: nobody else's may go on under other host names once it signs in anew."""
+    if caller.login:
+        with db.write() as tx, suppress(service.LoginUnknown):
+            service.end_login(tx, caller, service.get_login(tx, caller.login))
 
 
 def _words(error: Denied, texts: Catalogue) -> str:

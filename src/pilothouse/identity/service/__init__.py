@@ -2,6 +2,7 @@
 
 from pilothouse.identity.contract import cookie_name
 from pilothouse.identity.service.attempts import Attempt, attempt
+from pilothouse.identity.service.entering import CODE_LIFE, CodeInvalid, enter, issue_code
 from pilothouse.identity.service.groups import add_member, create_group, get_group, list_groups, members, remove_member
 from pilothouse.identity.service.keys import (
     NewKey,
@@ -14,8 +15,10 @@ from pilothouse.identity.service.keys import (
     revoke_key,
 )
 from pilothouse.identity.service.logins import (
+    LoginUnknown,
     SignedIn,
     end_login,
+    first_login,
     get_login,
     last_used,
     logins,
@@ -41,11 +44,10 @@ from pilothouse.identity.service.users import (
 )
 
 __all__ = [
-    "Attempt", "Found", "NewKey", "RequestLine", "Resolver", "SignedIn", "add_member", "announce_token", "any_user",
-    "attempt", "bootstrap", "claim_token", "cookie_name", "create_group", "create_key", "create_user", "end_login",
-    "erase_user", "facts_of_row", "find_user", "get_group", "get_key", "get_login", "get_token", "get_user", "keys",
-    "last_used", "list_groups", "list_users", "lock_user", "logins", "members", "personal_data",
-    "principal_of_cookie", "principal_of_key", "principal_of_user", "remove_member", "reset_password",
-    "resource_of_user", "revoke_job_keys", "revoke_key", "revoke_token", "set_role", "sign_in", "tokens",
-    "update_user",
+    "CODE_LIFE", "Attempt", "CodeInvalid", "Found", "LoginUnknown", "NewKey", "RequestLine", "Resolver", "SignedIn", "add_member",
+    "announce_token", "any_user", "attempt", "bootstrap", "claim_token", "cookie_name", "create_group", "create_key", "create_user",
+    "end_login", "enter", "erase_user", "facts_of_row", "find_user", "first_login", "get_group", "get_key", "get_login", "get_token",
+    "get_user", "issue_code", "keys", "last_used", "list_groups", "list_users", "lock_user", "logins", "members", "personal_data",
+    "principal_of_cookie", "principal_of_key", "principal_of_user", "remove_member", "reset_password", "resource_of_user",
+    "revoke_job_keys", "revoke_key", "revoke_token", "set_role", "sign_in", "tokens", "update_user",
 ]  # fmt: skip

@@ -92,9 +92,14 @@ def begin_login(
 
 
 def logins(tx: Tx, actor: Principal, user: User) -> list[Login]:
-    """A person's logins that have not ended, newest first."""
+    """A person's logins that have not ended, newest first; without those that were entered from them."""
     require(actor, Permission.LOGIN_END, resource_of_user(user))
-    alive = (Login.user_id == user.id, Login.ended_at.is_(None), Login.expires_at > clock.now())
+    alive = (
+        Login.user_id == user.id,
+        Login.parent_id.is_(None),
+        Login.ended_at.is_(None),
+        Login.expires_at > clock.now(),
+    )
     return list(tx.scalars(select(Login).where(*alive).order_by(Login.created_at.desc())))
 
 
@@ -106,23 +111,39 @@ def get_login(tx: Tx, login_id: str) -> Login:
     return login
 
 
+def first_login(tx: Tx, caller: Principal) -> str | None:
+    """The id of the login that ``caller`` signed in with, also where it was entered on another host name."""
+    login = tx.get(Login, caller.login) if caller.login else None
+    return (login.parent_id or login.id) if login else None
+
+
 def end_login(tx: Tx, actor: Principal, login: Login) -> None:
-    """Sign out: at the next request the cookie is worth nothing. An ended one is a no-op."""
+    """Sign out, on every host name: at the next request the cookies are worth nothing. An ended one is a no-op."""
     require(actor, Permission.LOGIN_END, resource_of_user(login.user))
-    if login.ended_at is None:
-        login.ended_at = clock.now()
-        record(tx, actor, "identity:login:ended", None, before={"user_id": login.user_id})
+    first = login.parent or login
+    if first.ended_at is None:
+        first.ended_at = clock.now()
+        record(tx, actor, "identity:login:ended", None, before={"user_id": first.user_id})
+    for entered in tx.scalars(select(Login).where(Login.parent_id == first.id, Login.ended_at.is_(None))):
+        entered.ended_at = first.ended_at
 
 
-def principal_of_cookie(tx: Tx, cookie: str) -> Principal | None:
-    """Who a login cookie is; ``None`` for a wrong, ended or expired one, or a locked user."""
+def principal_of_cookie(tx: Tx, cookie: str, *, host: str = "") -> Principal | None:
+    """Who a login cookie is on the host name ``host``; ``None`` for a wrong, ended or expired one, or a locked user."""
     login_id, _, secret = cookie.partition(".")
     login = tx.get(Login, login_id[:24]) if secret else None
     if login is None or not hmac.compare_digest(login.secret_digest, _digest(secret)):
         return None
-    if login.ended_at is not None or login.expires_at <= clock.now() or login.user.locked or login.user.deleted_at:
+    if not is_alive(login) or login.host not in (None, host):
         return None
     return principal_of_user(tx, login.user, login=login.id)
+
+
+def is_alive(login: Login) -> bool:
+    """Whether it counts, on its own host name: neither it nor the one it was entered from has ended."""
+    if login.ended_at is not None or login.expires_at <= clock.now() or login.user.locked or login.user.deleted_at:
+        return False
+    return login.parent is None or is_alive(login.parent)
 
 
 def principal_of_user(tx: Tx, user: User, *, login: str | None = None) -> Principal:

@@ -54,7 +54,8 @@ class Resolver:
             return _principal(self._look("key", credentials.key))
         if credentials.token is not None:
             return self._signed(credentials.token, headers, line)
-        return _principal(self._look("login", credentials.cookie) if credentials.cookie else None)
+        host = headers.get("host", "").rsplit(":", 1)[0].lower()
+        return _principal(self._look("login", credentials.cookie, host) if credentials.cookie else None)
 
     def credentials(self, headers: Mapping[str, str]) -> Credentials:
         other = headers.get("x-rsc-authorization", "")
@@ -87,9 +88,9 @@ class Resolver:
         self._note("token", str(found.principal.token))
         return found.principal
 
-    def _look(self, kind: str, secret: str) -> Principal | Signer | None:
-        digest = hashlib.sha256(f"{kind} {secret}".encode()).digest()
-        found = self._memory.get(digest, given=(kind, secret))
+    def _look(self, kind: str, secret: str, host: str = "") -> Principal | Signer | None:
+        digest = hashlib.sha256(f"{kind} {host} {secret}".encode()).digest()
+        found = self._memory.get(digest, given=(kind, secret, host))
         if isinstance(found, InvalidKey):
             raise InvalidKey(str(found))
         if isinstance(found, Principal):
@@ -100,11 +101,11 @@ class Resolver:
         with self._lock:
             self._used.add((kind, ref))
 
-    def _read(self, given: tuple[str, str]) -> Found:
-        kind, secret = given
+    def _read(self, given: tuple[str, str, str]) -> Found:
+        kind, secret, host = given
         with self._database.read() as tx:
             if kind == "login":
-                return principal_of_cookie(tx, secret)
+                return principal_of_cookie(tx, secret, host=host)
             try:
                 return signer_of_token(tx, secret) if kind == "token" else principal_of_key(tx, secret)
             except InvalidKey as error:

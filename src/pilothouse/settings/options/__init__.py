@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from pilothouse.settings.branding import Web
+from pilothouse.settings.options.names import check_names
 from pilothouse.settings.options.people import Audit, Identity
 from pilothouse.settings.options.protocol import ConnectApi
 from pilothouse.settings.options.serving import Db, Gateway, Logging, Metrics, Server
@@ -75,6 +76,11 @@ class Settings(Section):
         ):
             if not keys or len(set(keys)) != len(keys):
                 raise ValueError(f"{what} must have at least one entry and no key twice")
+        return self
+
+    @model_validator(mode="after")
+    def _each_name_stands_for_one_origin(self) -> Settings:
+        check_names(self.server, self.stages)
         return self
 
     @model_validator(mode="after")

@@ -25,9 +25,13 @@ class Server(Section):
     session_port: int | None = Field(None, ge=1, le=65535)
     """Port of interactive sessions. Default: `port` + 2."""
     content_host: str | None = None
-    """A host name of its own for content, instead of the content port."""
+    """A host name of its own for content, instead of a port of its own. Needs `public_url`, whose scheme and port all names share: they are
+    served on `port`, like the dashboard."""
+    apps_host: str | None = None
+    """Host names for content, one for each item: `*.apps.example.com` makes each an origin of its own, `GUID.apps.example.com`. The only
+    form that protects apps from each other. With `content_host` as well, that name only leads there."""
     session_host: str | None = None
-    """A host name of its own for sessions, instead of the session port."""
+    """A host name of its own for sessions. It is served on `session_port`, which a proxy must send it to."""
     hosts: list[str] = []
     """Further host names that requests may carry. Others get 421. `localhost`, loopback and the machine's name are known."""
     single_origin: bool = False

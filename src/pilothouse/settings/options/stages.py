@@ -19,7 +19,9 @@ class StageOption(Section):
     path: str | None = None
     """URL prefix, `/` or `/KEY/`. Default: `/` for the first stage, `/KEY/` for the others."""
     host: str | None = None
-    """A host name of its own."""
+    """A host name of its own for its dashboard and API. Needs `server.public_url`, whose scheme and port it shares."""
+    content_host: str | None = None
+    """A host name of its own for its content."""
     load_group: str | None = None
     """The load group of content that names none. Default: `medium`, or the first one."""
     kind_load_groups: dict[str, str] = {}
