@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from pilothouse.content.pages import access, gallery, item, log, runtime, settings, usage, variables, versions
+from pilothouse.content.pages import access, gallery, item, log, picture, runtime, settings, usage, variables, versions
 
 router = APIRouter(include_in_schema=False)
-for part in (gallery, item, access, variables, versions, runtime, usage, log, settings):
+for part in (gallery, item, access, variables, versions, runtime, usage, log, settings, picture):
     router.include_router(part.router)

@@ -8,7 +8,17 @@ from pilothouse.content.service.content import (
     get_content,
     update_content,
 )
-from pilothouse.content.service.deployments import activate, deploy, deployments
+from pilothouse.content.service.deployments import (
+    Build,
+    activate,
+    build,
+    build_output,
+    builds,
+    deploy,
+    deployments,
+    find_build,
+    stop_build,
+)
 from pilothouse.content.service.describing import (
     favourites_of,
     feature,
@@ -21,8 +31,18 @@ from pilothouse.content.service.describing import (
 )
 from pilothouse.content.service.jobs import get_job, jobs, running_jobs, stop_job
 from pilothouse.content.service.manifests import read_manifest
+from pilothouse.content.service.packages import UsedPackage, all_packages_used, packages_used
 from pilothouse.content.service.personal import leave_content, personal_content
-from pilothouse.content.service.search import Choices, Wanted, choices, count_content, list_content
+from pilothouse.content.service.search import (
+    Choices,
+    Wanted,
+    choices,
+    content_ids,
+    content_of_ids,
+    count_content,
+    list_content,
+    vanities,
+)
 from pilothouse.content.service.sharing import (
     access_list,
     change_grant,
@@ -39,11 +59,12 @@ from pilothouse.content.service.vanity import clear_vanity, set_vanity, vanity_o
 from pilothouse.content.service.variables import set_variables, variable_names, variable_values
 
 __all__ = [
-    "Choices", "LimitExceeded", "Span", "Terms", "Wanted", "WorkerRules", "access_list", "activate", "add_bundle", "bundles",
-    "change_grant", "choices", "clear_vanity", "content_of_id", "count_content", "create_content", "delete_bundle", "delete_content",
-    "deploy", "deployments", "favourites_of", "feature", "get_bundle", "get_content", "get_job", "grant", "grant_of", "jobs",
-    "keep_at_hand", "leave_content", "list_content", "load_of", "packages_of", "people_of", "personal_content", "read_manifest",
-    "resource_of", "revoke_grant", "running_jobs", "set_tags", "set_thumbnail", "set_vanity", "set_variables", "share_of", "shares_of",
-    "stop_job", "tags_of", "thumbnail", "thumbnails_of", "update_content", "usage_of", "vanity_of", "vanity_paths", "variable_names",
-    "variable_values", "visitors_of",
+    "Build", "Choices", "LimitExceeded", "Span", "Terms", "UsedPackage", "Wanted", "WorkerRules", "access_list", "activate",
+    "add_bundle", "all_packages_used", "build", "build_output", "builds", "bundles", "change_grant", "choices", "clear_vanity", "content_ids",
+    "content_of_id", "content_of_ids", "count_content", "create_content", "delete_bundle", "delete_content", "deploy",
+    "deployments", "favourites_of", "feature", "find_build", "get_bundle", "get_content", "get_job", "grant", "grant_of",
+    "jobs", "keep_at_hand", "leave_content", "list_content", "load_of", "packages_of", "packages_used", "people_of",
+    "personal_content", "read_manifest", "resource_of", "revoke_grant", "running_jobs", "set_tags", "set_thumbnail",
+    "set_vanity", "set_variables", "share_of", "shares_of", "stop_build", "stop_job", "tags_of", "thumbnail", "thumbnails_of",
+    "update_content", "usage_of", "vanities", "vanity_of", "vanity_paths", "variable_names", "variable_values", "visitors_of",
 ]  # fmt: skip
