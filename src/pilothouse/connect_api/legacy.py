@@ -11,11 +11,13 @@ from sqlalchemy import select
 
 from pilothouse.asgi.context import SignedIn
 from pilothouse.base.access import Permission, Principal, Share
+from pilothouse.base.ids import is_guid
 from pilothouse.connect_api import shapes
 from pilothouse.connect_api.body import LARGEST_ID, Guid, JsonObject, integer, text_or_none
 from pilothouse.connect_api.bundles import chosen_bundle, view_of_task
 from pilothouse.connect_api.content import changes_of
 from pilothouse.connect_api.context import StageOf, Wire, WireOf
+from pilothouse.connect_api.errors import MalformedId
 from pilothouse.connect_api.jobs import find_job, jobs_of, shown_job
 from pilothouse.connect_api.uploads import add_bundle
 from pilothouse.content import service
@@ -151,6 +153,8 @@ def _find(
 ) -> Content:
     """By number or GUID. Raises `ContentUnknown`, `MalformedId`."""
     if "-" in name:
+        if not is_guid(name):
+            raise MalformedId(f"“{name[:80]}” is not a GUID.")
         return service.get_content(tx, caller, stage, name, permission)
     return service.content_of_id(tx, caller, stage, integer(name, "content id"), permission)
 

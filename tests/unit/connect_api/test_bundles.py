@@ -187,6 +187,9 @@ def test_a_deploy_that_waits_is_stopped_as_a_job(server: Asked) -> None:
     assert (answer["app_id"], answer["job_key"], answer["result"]) == (made["id"], task, "Order to kill job registered")
     ended = client.get(f"/__api__/v1/tasks/{task}").json()
     assert (ended["finished"], ended["code"]) == (True, 1)
+    path = f"/__api__/v1/content/{made['guid']}/jobs/{task}"
+    assert client.delete(path).status_code == 200, "again is harmless"
+    assert client.get(f"/__api__/v1/tasks/{task}").json() == ended
 
 
 def test_a_worker_is_a_job(server: Asked) -> None:

@@ -103,6 +103,7 @@ def test_ids_that_are_none_say_which(server: Asked) -> None:
         f"v1/content/{guid}/bundles/twelve",
         "applications/twelve",
         f"v1/content/{guid}/bundles/-1",
+        "applications/not-a-guid",
         f"applications/{10**30}",
     ):
         answer = client.get(f"/__api__/{path}")

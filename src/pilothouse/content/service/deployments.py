@@ -14,11 +14,12 @@ from pilothouse.content.service.sharing import resource_of
 from pilothouse.db import Tx
 from pilothouse.launcher.contract import LogLine
 from pilothouse.tasks import cancel, enqueue
-from pilothouse.tasks.models import Task, TaskLine
+from pilothouse.tasks.models import Task, TaskLine, TaskState
 
 DEPLOY = "content.deploy"
 QUEUE = "builds"
 LIST_LIMIT = 200
+UNDER_WAY = (TaskState.QUEUED.value, TaskState.RUNNING.value)
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ def stop_build(tx: Tx, actor: Principal, content: Content, build: Build) -> None
     """Ask it to end: at once if it still waits, else after its present step. One that is over is left alone."""
     require(actor, Permission.CONTENT_UPDATE, resource_of(tx, content))
     task = build.task
+    if task.state not in UNDER_WAY:
+        return
     cancel(tx, task)
     subject, after = ResourceRef("task", task.id), {"key": task.key, "kind": task.kind}
     record(tx, actor, "tasks:task:cancelled", subject, stage_id=content.stage_id, after=after)

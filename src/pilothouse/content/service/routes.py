@@ -18,7 +18,7 @@ from pilothouse.base.access import Permission, Principal, Resource, ResourceRef,
 from pilothouse.base.errors import PilothouseError
 from pilothouse.content.models import Bundle, Content, WorkerState
 from pilothouse.content.models import Worker as WorkerRow
-from pilothouse.content.service.deployments import DEPLOY
+from pilothouse.content.service.deployments import DEPLOY, UNDER_WAY
 from pilothouse.content.service.manifests import kind_of, parse_manifest
 from pilothouse.content.service.scaling import Chooser, Ready
 from pilothouse.content.service.sharing import resource_of
@@ -42,7 +42,7 @@ from pilothouse.gateway.contract import (
 from pilothouse.identity.models import User
 from pilothouse.launcher.models import Job
 from pilothouse.storage.unpack import content_root
-from pilothouse.tasks.models import Task, TaskState
+from pilothouse.tasks.models import Task
 
 CONTENT = re.compile(r"/content/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{1,18})(/.*)?")
 REVISION = re.compile(r"(_bundle|_rev)([0-9]{1,18})(/.*)?")
@@ -59,7 +59,6 @@ TEXT = {
 }
 
 
-UNDER_WAY = (TaskState.QUEUED.value, TaskState.RUNNING.value)
 UNPACKING_S = 60.0
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
