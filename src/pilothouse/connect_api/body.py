@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -45,27 +43,10 @@ def _page(page_number: PageNumber = 1, page_size: PageSize = 500) -> OffsetPage:
 Paging = Annotated[OffsetPage, Depends(_page)]
 
 
-class ChecksumWrong(Invalid):
-    """The body is not what its header X-Content-Checksum says: it was changed on the way. Send it again."""
-
-    code = "connect-api/checksum-wrong"
-
-
 class BodyTooLarge(Invalid):
     """The body is larger than 4 MB. Send less at once."""
 
     code = "connect-api/body-too-large"
-
-
-async def checked_stream(request: Request) -> AsyncIterator[bytes]:
-    """The body as it arrives. Raises `ChecksumWrong` at its end if ``X-Content-Checksum``, base64 of its MD5, is there and differs."""
-    told, seen = request.headers.get("x-content-checksum"), hashlib.md5(usedforsecurity=False)
-    async for part in request.stream():
-        if told:
-            seen.update(part)
-        yield part
-    if told and base64.b64encode(seen.digest()).decode() != told.strip():
-        raise ChecksumWrong
 
 
 def without_nul(request: Request) -> None:

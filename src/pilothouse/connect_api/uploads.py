@@ -13,7 +13,6 @@ from python_multipart.multipart import parse_options_header
 
 from pilothouse.base.access import Permission, Principal
 from pilothouse.base.errors import Invalid
-from pilothouse.connect_api.body import checked_stream
 from pilothouse.connect_api.context import Wire
 from pilothouse.content import service
 from pilothouse.content.models import Bundle, Content
@@ -60,12 +59,12 @@ async def add_bundle(
 async def _receive(request: Request, target: Upload) -> dict[str, Any] | None:
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data":
-        async for chunk in checked_stream(request):
+        async for chunk in request.stream():
             if chunk:
                 await asyncio.to_thread(target.write, chunk)
         return None
     form = _Form(target)
-    await form.read(checked_stream(request), options.get(b"boundary", b""))
+    await form.read(request.stream(), options.get(b"boundary", b""))
     return form.source()
 
 
