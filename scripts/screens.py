@@ -26,6 +26,7 @@ from tests.factories.chromium import ARGUMENTS, PATH  # noqa: E402
 from tests.factories.page_samples import Sample, samples, state_pages  # noqa: E402
 
 from pilothouse.asgi import static_files  # noqa: E402
+from pilothouse.asgi.notices import PUT_AWAY  # noqa: E402
 from pilothouse.asgi.rendering import page  # noqa: E402
 
 #: The pictures of the documentation: a sample, and in which looks.
@@ -62,6 +63,7 @@ def gallery_of_samples() -> FastAPI:
     """An app that answers ``/sample/NAME`` with that sample's page."""
     app = FastAPI(openapi_url=None)
     app.state.stages = _Stages()
+    app.state.notices = lambda: [(1, "On Saturday from 8 to 10 the server is upgraded. Apps go on.")]
     app.include_router(static_files.router)
     by_name, states = {sample.name: sample for sample in samples()}, state_pages()
 
@@ -72,6 +74,8 @@ def gallery_of_samples() -> FastAPI:
         sample: Sample = by_name[name]
         request.state.principal = sample.reader
         request.state.stage = _Stages().all()[0]
+        if not name.startswith("home"):
+            request.cookies[PUT_AWAY] = "1"
         return page(request, sample.template, **sample.values)
 
     @app.get("/_/content/{guid}/standing")

@@ -26,6 +26,14 @@ KNOWN = {
     ("deployment", "actor_id"): LEFT,
     ("access", "user_id"): GONE,
     ("favourite", "user_id"): GONE,
+    ("access_request", "user_id"): GONE,
+    ("access_request", "answered_by_id"): LEFT,
+    ("thread", "user_id"): GONE,
+    ("thread_message", "author_id"): GONE,
+    ("endorsement", "user_id"): GONE,
+    ("steward", "user_id"): GONE,
+    ("steward", "named_by_id"): LEFT,
+    ("announcement", "created_by_id"): LEFT,
 }
 NAMES = ("user_id", "owner_id", "actor_id", "principal_id", "by_id", "person_id", "author_id")
 

@@ -97,7 +97,7 @@ def test_every_file_says_what_it_is() -> None:
 
 
 #: Run by a plain interpreter in a sandbox, without Pilothouse: small and quick to start.
-RUN_ALONE = ("shim.py", "unpack_child.py", "compare_child.py", "tree_child.py", "_start.py")
+RUN_ALONE = ("shim.py", "unpack_child.py", "compare_child.py", "peek_child.py", "tree_child.py", "_start.py")
 
 
 def test_every_file_postpones_its_annotations() -> None:

@@ -290,7 +290,7 @@ def test_what_was_typed_last_is_what_is_found_however_slow_the_server_is(app: Fa
     for letter in "plant":
         tab.keyboard.type(letter)
         tab.wait_for_timeout(300)
-    tab.wait_for_selector("#palette-list >> text=All content with “plant”", timeout=8000)
+    tab.wait_for_selector("#palette-list >> text=Everything with “plant”", timeout=8000)
 
 
 def test_users_are_found_by_what_was_typed_last_however_slow_the_server_is(app: FastAPI, browser: Any) -> None:

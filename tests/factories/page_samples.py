@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.factories import together_pages as together
 from tests.factories.item_pages import comparison, deploys, effects, runtime, usage
 from tests.factories.pages import (
     FAILED,
@@ -314,7 +315,56 @@ def samples() -> list[Sample]:
             },
         ),
         *reader_samples(),
+        *together_samples(),
     ]
+
+
+def together_samples() -> list[Sample]:
+    """Pages on which people ask each other, and answer."""
+    item = replace(cards()[0], owner="Amara Okoye")
+    owned = head(item)
+    looked_at = head(item, tabs=owned.tabs[:2], may_edit=False)
+    viewer = {"role": Role.VIEWER}
+    return [
+        Sample("home-asked", "web/home.html", {"view": home(waiting=together.waiting())}, role=Role.PUBLISHER),
+        Sample("viewer-home-told-german", "web/home.html", {"view": home(mine=[], colleagues=cards()[2:5], may_publish=False, waiting=together.waiting(asked_only=True))}, language="de", **viewer),
+        Sample("content-access-asked", "content/access.html", {"head": owned, "view": access(asked=together.asks())}),
+        Sample("ask", "content/ask.html", {"view": together.ask()}, **viewer),
+        Sample("ask-asked-german", "content/ask.html", {"view": together.ask(asked_at=together.ago(minutes=3), typed=together.NEED)}, language="de", **viewer),
+        Sample("content-questions", "content/questions.html", {"head": owned, "view": together.questions()}),
+        Sample("content-questions-empty", "content/questions.html", {"head": owned, "view": together.questions(empty=True)}),
+        Sample("viewer-questions-german", "content/questions.html", {"head": looked_at, "view": together.questions(empty=True, is_owner=False, wrong="Schreiben Sie zuerst einen Satz.")}, language="de", **viewer),
+        Sample("content-thread", "content/thread.html", {"head": owned, "view": together.thread()}),
+        Sample("content-endorsed", "content/open.html", {"head": replace(owned, trust=content.Trust("Clara Voss", "Checked against the laboratory's own figures, to be relied on for audits.", together.ago(days=3), "/endorse")), "command": ""}),
+        Sample("gallery-endorsed", "content/gallery.html", {"view": gallery([replace(c, endorsed_by="Clara Voss") for c in cards()], only_endorsed=True)}),
+        Sample("data", "content/data.html", {"view": together.shelf()}),
+        Sample("data-empty", "content/data.html", {"view": together.shelf(lines=[], sentence="0 datasets")}, role=Role.PUBLISHER),
+        Sample("data-empty-german", "content/data.html", {"view": together.shelf(lines=[], sentence="0 Datensätze")}, language="de", **viewer),
+        Sample("pin", "content/pin.html", {"head": replace(owned, card=together.pins()[0].card), "view": together.pin()}),
+        Sample("pin-json-german", "content/pin.html", {"head": replace(looked_at, card=together.pins()[0].card), "view": together.pin(head=[], rows=[], text='{"hall": 3}', is_cut=True, readers=[])}, language="de", **viewer),
+        Sample("pin-other", "content/pin.html", {"head": replace(looked_at, card=together.pins()[0].card), "view": together.pin(head=[], rows=[], facts=[("Type", "parquet")], readers=[])}, **viewer),
+        Sample("search", "web/search.html", {"view": together.found()}),
+        Sample("search-nothing-german", "web/search.html", {"view": together.found(content=[], data=[], people=[], query="zzz", sentence="0 Treffer")}, language="de", **viewer),
+        Sample("search-begin", "web/search.html", {"view": together.found(query="", content=[], data=[], people=[])}, **viewer),
+        Sample("content-api", "content/api.html", {"head": owned, "view": together.api()}),
+        Sample("content-api-german", "content/api.html", {"head": looked_at, "view": together.api(docs="", document="", is_open=True)}, language="de", **viewer),
+        Sample("home-composed", "web/home.html", {"view": home(landing=together.landing().shelves[:2], favourites=[], featured=[])}, **viewer),
+        Sample("admin-announcements", "web/announcements.html", {"view": together.announced(wrong="Three announcements are shown already. End one of them first.")}),
+        Sample("admin-announcements-empty", "web/announcements.html", {"view": together.announced(lines=[])}),
+        Sample("admin-home", "web/landing.html", {"view": together.landing()}),
+        Sample("admin-home-empty", "web/landing.html", {"view": together.landing(empty=True)}),
+        Sample("admin-member", "web/member.html", {"view": together.member()}),
+        Sample("admin-member-nothing", "web/member.html", {"view": together.member(owns=False, is_steward=True)}),
+        Sample("admin-content", "web/content_overview.html", {"view": together.content_overview()}),
+        Sample("people", "web/people.html", {"view": together.colleagues()}, **viewer),
+        Sample("people-overfull", "web/people.html", {"view": together.colleagues(people=together.persons(long=True), sentence="80,000 people", next="#")}),
+        Sample("people-nobody-german", "web/people.html", {"view": together.colleagues(people=[], sentence="0 Personen", query="zzz", filtered=True)}, language="de", **viewer),
+        Sample("person", "web/person.html", {"view": together.person(manage="#")}),
+        Sample("person-nothing-german", "web/person.html", {"view": together.person(cards=[], news=[])}, language="de", **viewer),
+        Sample("activity", "web/activity.html", {"view": together.activity()}, **viewer),
+        Sample("activity-empty-german", "web/activity.html", {"view": together.activity(days=[], filters=[], older="")}, language="de", **viewer),
+        Sample("viewer-thread-german", "content/thread.html", {"head": looked_at, "view": together.thread(may_promise=False, is_solved=True, badge=together.SOLVED, promised_at=None, fixed_at=together.ago(minutes=3))}, language="de", **viewer),
+    ]  # fmt: skip
 
 
 def reader_samples() -> list[Sample]:
@@ -343,7 +393,7 @@ def refused() -> web.Refusal:
         "You may not do this",
         "You may not do this: it needs the permission content:content:update. "
         "It is given to publishers who are editor of the item, and to administrators.",
-        [web.Action("Ask Amara Okoye", "mailto:a@example"), web.Action("Home", "/")],
+        [web.Action("Ask Amara Okoye", f"/_/content/{GUID}/questions"), web.Action("Home", "/")],
         facts=[
             ("What was tried", f"/_/content/{GUID}/settings"),
             ("Which rule", "content:content:update"),
@@ -373,8 +423,10 @@ def state_pages() -> dict[str, bytes]:
         "state-busy": pages.busy("Plant monitor"),
         "state-failed": pages.failed("Plant monitor"),
         "state-failed-owner": pages.failed("Plant monitor", reason=reason, log_url="/_/content/x/log"),
-        "state-denied": pages.denied(owner="Amara Okoye", ask_url="mailto:amara.okoye@veridia.example"),
-        "state-denied-german": pages.denied(owner="Amara Okoye", ask_url="mailto:amara.okoye@veridia.example", language="de"),
+        "state-denied": pages.denied(owner="Amara Okoye", ask_url=f"{SERVER}/_/content/{GUID}/ask"),
+        "state-denied-german": pages.denied(owner="Amara Okoye", ask_url=f"{SERVER}/_/content/{GUID}/ask", language="de"),
+        "state-locked": pages.locked("Plant monitor", "We count the stock until Friday noon."),
+        "state-locked-german": pages.locked(LONG, "", language="de"),
         "state-not-found": pages.not_found(),
         "state-unavailable": pages.unavailable(),
     }  # fmt: skip

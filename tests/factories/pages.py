@@ -89,13 +89,13 @@ def gallery(shown: list[content.Card], **changes: Any) -> content.Gallery:
 
 def head(shown: content.Card, **changes: Any) -> content.Head:
     base = f"/_/content/{GUID}"
-    names = (("open", "Open", ""), ("access", "Access", "/access"), ("variables", "Variables", "/variables"),
+    names = (("open", "Open", ""), ("questions", "Questions", "/questions"), ("access", "Access", "/access"), ("variables", "Variables", "/variables"),
              ("versions", "Versions", "/versions"), ("runtime", "Runtime", "/runtime"), ("usage", "Usage", "/usage"), ("log", "Log", "/log"), ("settings", "Settings", "/settings"))  # fmt: skip
     tabs = [content.Tab(key, name, base + path, 3 if key == "versions" else None) for key, name, path in names]
     made = content.Head(
         shown,
         "Development",
-        "mailto:amara.okoye@veridia.example",
+        f"{base}/questions",
         f"{SERVER}/content/{GUID}/",
         "/static/mark.svg",
         tabs,

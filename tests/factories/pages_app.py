@@ -43,6 +43,7 @@ from pilothouse.storage.stores.disk import DiskStore
 from pilothouse.tasks.models import Task, TaskLine
 from pilothouse.web import pages as web_pages
 from pilothouse.web import refusals
+from pilothouse.web.service import Board
 from pilothouse.web.states import StatePages
 
 PASSWORD = "harbour-light-7"
@@ -88,6 +89,7 @@ def pages_app(database: Database, home: Path) -> FastAPI:
     state.custodian, state.why_root = OWN, lambda: "/root is closed to other users."
     state.origins = Origins(state.loaded.public_url, port=3939, content_port=3940)
     state.states = StatePages(state.loaded.settings.web)
+    state.notices = Board(database, watch).shown
     state.people = People(_names, _find)
     for router in (
         static_files.router,

@@ -16,7 +16,16 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "pilothouse"
 ROOMS = sorted(p.parent for p in SOURCE.glob("*/__init__.py"))
 #: Loaded by other programs than ours: the sandboxed children, Alembic, ``python -m``.
-NOT_IMPORTED = ("__main__", "migrations", "shim", "unpack_child", "compare_child", "tree_child", "freezer_child")
+NOT_IMPORTED = (
+    "__main__",
+    "migrations",
+    "shim",
+    "unpack_child",
+    "compare_child",
+    "peek_child",
+    "tree_child",
+    "freezer_child",
+)
 
 
 @functools.cache

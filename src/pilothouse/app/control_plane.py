@@ -286,6 +286,7 @@ def _texts(pages: StatePages) -> PageTexts:
         denied=lambda owner, ask_url, reader: pages.denied(
             owner=owner, ask_url=ask_url, home_url=reader.home, language=reader.language
         ),
+        locked=lambda title, message, reader: pages.locked(title, message, language=reader.language),
         headers=pages.headers,
         language=lambda accepted, wish: chosen_language(accepted, wish=wish),
     )

@@ -28,6 +28,7 @@ from pilothouse.identity.models import User
 from pilothouse.identity.service import find_user
 from pilothouse.web import pages as web_pages
 from pilothouse.web import refusals
+from pilothouse.web import service as web_service
 from pilothouse.web.states import StatePages
 
 
@@ -62,6 +63,7 @@ def dashboard(house: House) -> FastAPI:
     state.exchange = house.exchange
     state.origins, state.branding = house.origins, branding(house.loaded.settings.web)
     state.states = StatePages(house.loaded.settings.web)
+    state.notices = web_service.Board(house.database, house.watch).shown
     for part in (
         static_files,
         identity_api,

@@ -22,6 +22,7 @@ from pilothouse.gateway.models import UsageEvent
 from pilothouse.identity import service as identity
 from pilothouse.identity.service import facts_of_row
 from pilothouse.tasks.models import Task
+from pilothouse.web.models import Announcement
 
 router = APIRouter(prefix="/api/v1/personal-data", tags=["personal data"])
 FORMAT = 1
@@ -81,6 +82,8 @@ def document(database: Database, actor: Principal, who: str) -> Iterator[str]:
         user = identity.any_user(tx, who)
         head = {"format": FORMAT, "exported_at": clock.now()} | identity.personal_data(tx, actor, user)
         head |= content.personal_content(tx, actor, user)
+        made = select(Announcement).where(Announcement.created_by_id == user.id).order_by(Announcement.id)
+        head["announcements"] = [facts_of_row(row) for row in tx.scalars(made)]
         number = user.id
     pages = {"tasks": _tasks(number), "usage": _usage(number), "audit": _audit(actor, number)}
     return _pieces(database, head, pages)

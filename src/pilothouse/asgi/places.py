@@ -20,6 +20,8 @@ class Place:
 
 HOME = Place("Home", "/", "home", "h", "home")
 CONTENT = Place("Content", "/_/content", "apps", "c", "content")
+DATA = Place("Data", "/_/data", "database", "d", "data")
+PEOPLE = Place("People", "/_/people", "users", "p", "people")
 ADMINISTRATION = Place("Administration", "/_/admin", "adjustments", "a", "admin")
 
 #: The parts of the administration, in the order of its tabs; no key of their own, the palette finds them.
@@ -29,6 +31,9 @@ ADMINISTRATION_PARTS = tuple(
         ("overview", "Overview", "", "gauge"),
         ("jobs", "Jobs", "/jobs", "activity"),
         ("queue", "Queue", "/queue", "list"),
+        ("content", "Content", "/content", "apps"),
+        ("home", "Home page", "/home", "home"),
+        ("announcements", "Announcements", "/announcements", "bell"),
         ("users", "Users", "/users", "users"),
         ("groups", "Groups", "/groups", "users-group"),
         ("storage", "Storage", "/storage", "database"),
@@ -42,4 +47,8 @@ def places(caller: Principal) -> tuple[Place, ...]:
     """Where this person can go: only what exists for them."""
     if not caller.is_authenticated:
         return ()
-    return (HOME, CONTENT, ADMINISTRATION) if may(caller, Permission.JOB_LIST) else (HOME, CONTENT)
+    return (
+        (HOME, CONTENT, DATA, PEOPLE, ADMINISTRATION)
+        if may(caller, Permission.JOB_LIST)
+        else (HOME, CONTENT, DATA, PEOPLE)
+    )

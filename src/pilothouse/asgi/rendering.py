@@ -21,6 +21,7 @@ from markupsafe import Markup
 
 from pilothouse.asgi import formats
 from pilothouse.asgi.branding import OURS, Branding
+from pilothouse.asgi.notices import Notice, notices
 from pilothouse.asgi.places import ADMINISTRATION_PARTS, Place, places
 from pilothouse.asgi.static_files import static_url
 from pilothouse.asgi.texts import catalogue, chosen_language
@@ -76,6 +77,7 @@ class Frame:
     xsrf: str
     language: str
     brand: Branding = OURS
+    notices: Sequence[Notice] = ()
 
     @property
     def base(self) -> str:
@@ -105,6 +107,7 @@ def frame(request: Request) -> Frame:
         xsrf=getattr(request.state, "xsrf", None) or request.cookies.get("RSC-XSRF", ""),
         language=chosen_language(request.headers.get("accept-language", ""), wish=caller.language),
         brand=getattr(request.app.state, "branding", OURS),
+        notices=notices(request) if caller.is_authenticated else (),
     )
 
 

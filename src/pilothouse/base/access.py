@@ -66,6 +66,12 @@ class Permission(StrEnum):
     CONTENT_DEPLOY = "content:content:deploy"
     CONTENT_DELETE = "content:content:delete"
     CONTENT_FEATURE = "content:content:feature"
+    CONTENT_ENDORSE = "content:content:endorse"
+    CONTENT_REASSIGN = "content:content:reassign"
+    ANNOUNCE = "web:announcement:make"
+    STEWARD_NAME = "content:steward:name"
+    REQUEST_MAKE = "content:request:make"
+    THREAD_OPEN = "content:thread:open"
     JOB_LIST = "launcher:job:list"
     TASK_LIST = "tasks:task:list"
     TASK_RETRY = "tasks:task:retry"
@@ -117,6 +123,12 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.CONTENT_DEPLOY: _EDIT,
         Permission.CONTENT_DELETE: _EDIT,
         Permission.CONTENT_FEATURE: Rule(role=Role.ADMINISTRATOR),
+        Permission.CONTENT_ENDORSE: Rule(role=Role.ADMINISTRATOR, share=Share.EDITOR, secrets=True),
+        Permission.CONTENT_REASSIGN: _ADMIN,
+        Permission.STEWARD_NAME: _ADMIN,
+        Permission.ANNOUNCE: _ADMIN,
+        Permission.REQUEST_MAKE: Rule(role=Role.VIEWER, secrets=True),
+        Permission.THREAD_OPEN: Rule(role=Role.ADMINISTRATOR, share=Share.VIEWER, also=Role.VIEWER, secrets=True),
         Permission.JOB_LIST: _ADMIN,
         Permission.TASK_LIST: _ADMIN,
         Permission.TASK_RETRY: _ADMIN,

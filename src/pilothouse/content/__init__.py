@@ -1,6 +1,6 @@
 """Published content: bundles, deployments, workers, access, variables.
 
-Read ``contract.py`` (what a kind owes), ``models.py`` (nouns), ``service/`` (verbs), then the doors: ``api.py``, ``pages/``,
+Read ``contract.py`` (what a kind owes), ``models/`` (nouns), ``service/`` (verbs), then the doors: ``api.py``, ``pages/``,
 ``tasks/``. ``kinds/`` holds one file for each kind of content.
 """
 

@@ -112,12 +112,14 @@ class Broken:
     """There is nothing to send to, and waking won't help: never deployed, or the start failed.
 
     ``reason`` is for people who may change the thing (it may name files and errors), ``log_url`` leads them to the log;
-    viewers get a plain sentence. ``status`` is what the client receives: ≥ 500 for a failed start.
+    viewers get a plain sentence. ``status`` is what the client receives: ≥ 500 for a failed start. Where it ``is_locked``,
+    ``reason`` is what its owner tells everybody.
     """
 
     status: int
     reason: str
     log_url: str = ""
+    is_locked: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,12 +127,7 @@ class Busy:
     """It runs, and has as many visitors as it may have: whoever comes now is told to wait for a place. Answered with 503."""
 
 
-@dataclass(frozen=True)
-class ControlPlane:
-    """The control plane answers this path itself."""
-
-
-Target = Worker | StaticFile | Asleep | Broken | Busy | ControlPlane
+Target = Worker | StaticFile | Asleep | Broken | Busy
 
 
 class RouteOwner(Protocol):
@@ -157,7 +154,7 @@ class RouteOwner(Protocol):
         ...
 
     def whom_to_ask(self, place: Place) -> tuple[str, str]:
-        """Who may let somebody in: a name, and how to reach them (``mailto:…``), each empty where unknown."""
+        """Who may let somebody in: a name, and the address to ask at, each empty where unknown."""
         ...
 
     def title(self, place: Place) -> str:

@@ -44,6 +44,7 @@ class PageTexts:
     failed: Callable[[str, str, str, Reader], bytes]
     not_found: Callable[[Reader], bytes]
     denied: Callable[[str, str, Reader], bytes]
+    locked: Callable[[str, str, Reader], bytes]
     headers: Mapping[str, str]
     language: Callable[[str, str], str]
 
@@ -66,6 +67,9 @@ class Pages:
 
     def failed(self, reader: Reader, status: int, title: str, reason: str, log: str) -> Answer:
         return status, self._fields(), self._texts.failed(title, reason, log, reader)
+
+    def locked(self, reader: Reader, status: int, title: str, message: str) -> Answer:
+        return status, self._fields(), self._texts.locked(title, message, reader)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve a page that the door named with `page_path`. Clients that don't read HTML get the wire's JSON."""

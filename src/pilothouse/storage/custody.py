@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-UNPACK, COMPARE, TREE = "unpack", "compare", "tree"
+UNPACK, COMPARE, PEEK, TREE = "unpack", "compare", "peek", "tree"
 #: Each reads what others made: ``python -I -S SCRIPT UID WORD…``, standard library only; it becomes the user UID, unless that is ``-``.
-SCRIPTS = {name: Path(__file__).with_name(f"{name}_child.py") for name in (UNPACK, COMPARE, TREE)}
+SCRIPTS = {name: Path(__file__).with_name(f"{name}_child.py") for name in (UNPACK, COMPARE, PEEK, TREE)}
 #: For what needs no rights at all.
 NOBODY = 65_534
 #: For everybody to see; and for the server beside the owner.

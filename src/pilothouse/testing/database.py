@@ -26,7 +26,7 @@ TEMPLATE = "pilothouse_template"
 
 def all_tables() -> MetaData:
     """Every table that any room declares."""
-    for file in Path(*pilothouse.__path__).glob("*/models.py"):
+    for file in Path(*pilothouse.__path__).glob("*/models*"):  # one file, or a folder of them
         import_module(f"pilothouse.{file.parent.name}.models")
     return Row.metadata
 

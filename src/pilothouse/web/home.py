@@ -23,7 +23,9 @@ from pilothouse.content.service.content import visible
 from pilothouse.db import Tx
 from pilothouse.stages import StageRef
 from pilothouse.tasks.models import Task, TaskState
+from pilothouse.web import landing
 from pilothouse.web.views import Build, HomeView, Now, NowView, Shelves, ToDo
+from pilothouse.web.waiting import waiting
 
 router = APIRouter()
 CARDS_SHOWN = 6
@@ -50,6 +52,8 @@ def home(request: Request, db: Db, caller: SignedIn, stage: Stage) -> Response:
             deploy_command=f"rsconnect deploy fastapi -n {stage.key} .",
             operator=is_operator,
             todo=todo(tx, caller, stage, base) if is_operator or shelves.mine else (),
+            waiting=waiting(request, tx, caller),
+            landing=landing.shelves(tx, caller, stage, base),
         )
     return page(request, "web/home.html", view=view)
 

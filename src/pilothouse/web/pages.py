@@ -4,8 +4,28 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from pilothouse.web import connect, home, jobs, news, options, overview, palette, queue, storage
+from pilothouse.web import (
+    activity,
+    announcements,
+    connect,
+    content_overview,
+    home,
+    jobs,
+    landing,
+    member,
+    news,
+    options,
+    overview,
+    palette,
+    people,
+    queue,
+    search,
+    storage,
+    waiting,
+)
 
 router = APIRouter(include_in_schema=False)
-for part in (home, overview, jobs, queue, storage, options, connect, palette, news):
+for part in (home, overview, jobs, queue, storage, options, connect, palette, news, waiting, people, activity, search):
+    router.include_router(part.router)
+for part in (announcements, landing, member, content_overview):
     router.include_router(part.router)

@@ -48,7 +48,7 @@ class EntryGroup:
 class PaletteView:
     groups: Sequence[EntryGroup]
     query: str
-    gallery: str
+    search: str
 
 
 #: The heads of the groups of lines.
@@ -79,11 +79,11 @@ def show(request: Request, db: Db, caller: SignedIn, stage: Stage, q: str = "") 
     with db.read() as tx:
         groups = [*_named(request, tx, caller, stage, query), *_reachable(request, caller, query)]
     shown = [group for group in groups if group.entries]
-    return page(request, "web/palette.html", view=PaletteView(shown, query, f"{frame(request).base}/_/content"))
+    return page(request, "web/palette.html", view=PaletteView(shown, query, f"{frame(request).base}/_/search"))
 
 
 def _named(request: Request, tx: Tx, caller: Principal, stage: StageRef, query: str) -> list[EntryGroup]:
-    """What people gave names to: content, and for administrators people, groups and options."""
+    """What people gave names to: content, people, and for administrators groups and options."""
     base = frame(request).base
     rows = content.list_content(tx, caller, stage, wanted=content.Wanted(search=query), limit=CONTENT_SHOWN)
     cards = reading.cards(tx, rows, base)
@@ -91,19 +91,14 @@ def _named(request: Request, tx: Tx, caller: Principal, stage: StageRef, query: 
     found = [
         EntryGroup(CONTENT, [Entry(c.title, c.kind.icon, c.href, f"{said(c.kind.label)} · {c.owner}") for c in cards])
     ]
-    if not query or not may(caller, Permission.USER_CREATE):
+    if not query:
         return found
-    people = identity.list_users(tx, caller, prefix=query, page_size=OTHERS_SHOWN).items
+    people = identity.directory(tx, caller, words=query, page_size=OTHERS_SHOWN).items
+    shown = [Entry(u.display_name, "user", f"{base}/_/people/{u.guid}", u.department or u.username) for u in people]
+    found.append(EntryGroup(PEOPLE, shown))
+    if not may(caller, Permission.USER_CREATE):
+        return found
     groups = identity.list_groups(tx, caller, prefix=query, page_size=OTHERS_SHOWN).items
-    found.append(
-        EntryGroup(
-            PEOPLE,
-            [
-                Entry(u.display_name, "user", f"{base}/_/admin/users?{urlencode({'prefix': u.username})}", u.username)
-                for u in people
-            ],
-        )
-    )
     found.append(
         EntryGroup(
             GROUPS,

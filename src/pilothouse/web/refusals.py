@@ -15,6 +15,7 @@ from pilothouse.asgi.request_ids import request_id
 from pilothouse.asgi.texts import ENGLISH, catalogue
 from pilothouse.base.errors import Conflict, Denied, NotAuthenticated, NotFound, PilothouseError, Unavailable
 from pilothouse.content import service
+from pilothouse.content.contract import ContentUnknown
 from pilothouse.identity.models import User
 from pilothouse.web.views import Action, Refusal
 
@@ -39,10 +40,12 @@ def refusal(request: Request, error: PilothouseError) -> Response:
     said = catalogue(frame(request).language).gettext
     title = said(next(words for family, words in TITLES if isinstance(error, family)))
     owner = _owner(request) if isinstance(error, Denied) else None
-    actions = []
-    if owner is not None and owner.email:
-        subject = quote(f"{title}: {request.url.path}")
-        actions.append(Action(said("Ask %(name)s") % {"name": owner.display_name}, f"mailto:{quote(owner.email)}?subject={subject}"))  # fmt: skip
+    actions, item = [], ITEM.search(request.url.path)
+    if owner is not None and item is not None:
+        words = said("Ask %(name)s") % {"name": owner.display_name}
+        actions.append(Action(words, f"{base}/_/content/{item[1]}/questions"))
+    if isinstance(error, ContentUnknown) and item is not None and not request.url.path.endswith("/ask"):
+        actions.append(Action(said("Ask for access"), f"{base}/_/content/{item[1]}/ask"))
     if _came_from_here(request):
         actions.append(Action(said("Back"), request.headers["referer"]))
     actions.append(Action(said("Home"), f"{base}/"))

@@ -77,6 +77,10 @@ class StatePages:
         """
         return self._page("denied", language, owner=owner, ask_url=ask_url, home_url=home_url)
 
+    def locked(self, title: str, message: str, *, language: str = ENGLISH) -> bytes:
+        """Its owner closed it for a while; ``message`` is what they say to visitors, plain text, and may be empty."""
+        return self._page("locked", language, title=title, message=message)
+
     def unavailable(self, *, language: str = ENGLISH) -> bytes:
         """The server, or the app, does not answer right now; the page looks again every five seconds."""
         return self._page("unavailable", language, wait_s=5)

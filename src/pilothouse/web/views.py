@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pilothouse.asgi.rendering import Badge
+from pilothouse.content.pages.talk import RequestLine
 from pilothouse.content.pages.views import Card, Chip, KindShown
 from pilothouse.web.service import Moment
 
@@ -45,6 +46,50 @@ class ToDo:
 
 
 @dataclass(frozen=True)
+class AskedForAccess:
+    """Somebody asks to open what the reader shares."""
+
+    line: RequestLine
+    title: str
+    href: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question or a problem that waits for the reader."""
+
+    icon: str
+    who: str
+    title: str
+    words: str
+    at: datetime
+    href: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of something the reader asked. ``away`` puts it away, or takes it back while it ``is_open``."""
+
+    icon: str
+    title: str
+    badge: Badge
+    words: str
+    at: datetime | None
+    href: str
+    away: str = ""
+    is_open: bool = False
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """What people wait for from each other."""
+
+    access: Sequence[AskedForAccess] = ()
+    questions: Sequence[Asked] = ()
+    told: Sequence[Told] = ()
+
+
+@dataclass(frozen=True)
 class Shelves:
     """Content on the home page, by why it stands there."""
 
@@ -52,6 +97,14 @@ class Shelves:
     mine: Sequence[Card] = ()
     featured: Sequence[Card] = ()
     colleagues: Sequence[Card] = ()
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """One heading of the composed home page, with the cards below it."""
+
+    heading: str
+    cards: Sequence[Card]
 
 
 @dataclass(frozen=True)
@@ -64,6 +117,8 @@ class HomeView:
     deploy_command: str
     operator: bool
     todo: Sequence[ToDo] = ()
+    waiting: Waiting = Waiting()
+    landing: Sequence[Shelf] = ()
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,8 @@ def test_the_policy_names_the_content_origin_for_frames_and_for_going_on_after_s
 
 def test_the_rail_shows_only_what_exists_for_the_reader() -> None:
     assert places(ANONYMOUS) == ()
-    assert [p.name for p in places(Principal(id=1, role=Role.PUBLISHER))] == ["Home", "Content"]
-    assert [p.name for p in places(SOMEONE)] == ["Home", "Content", "Administration"]
+    assert [p.name for p in places(Principal(id=1, role=Role.PUBLISHER))] == ["Home", "Content", "Data", "People"]
+    assert [p.name for p in places(SOMEONE)] == ["Home", "Content", "Data", "People", "Administration"]
 
 
 def test_templates_never_mark_anything_as_safe() -> None:

@@ -14,7 +14,7 @@ from pilothouse.base.access import ANONYMOUS, Principal, ResourceRef, Role, Shar
 from pilothouse.base.errors import Denied
 from pilothouse.base.ids import new_guid
 from pilothouse.content import service
-from pilothouse.content.models import Access, Bundle, Content, Vanity
+from pilothouse.content.models import Access, AccessRequest, Bundle, Content, Thread, ThreadKind, Vanity
 from pilothouse.db import Database, Tx
 from pilothouse.db.secrets import Keys, Secrets
 from pilothouse.identity.models import User
@@ -22,7 +22,6 @@ from pilothouse.launcher.models import Job
 from pilothouse.stages import StageRef
 from pilothouse.stages.models import Stage
 from pilothouse.storage.contract import Blob
-from pilothouse.tasks import enqueue
 
 STAGE = StageRef(1, "dev", "Dev", "/", None, 0)
 SECRETS = Secrets(lambda: Keys({"k": bytes(32)}, "k"))
@@ -58,12 +57,6 @@ VERBS: dict[str, tuple[Call, tuple[Principal, ...]]] = {
     },
     "delete_bundle": (lambda tx, a, r: service.delete_bundle(tx, a, r.content, r.bundle), (READER,)),
     "deploy": (lambda tx, a, r: service.deploy(tx, a, r.content, bundle=r.bundle), (READER,)),
-    "build": (lambda tx, a, r: service.build(tx, a, r.content, bundle=r.bundle), (READER,)),
-    "builds": (lambda tx, a, r: service.builds(tx, a, r.content), (READER,)),
-    "find_build": (lambda tx, a, r: service.find_build(tx, a, r.content, "taskkey"), (READER,)),
-    "build_output": (lambda tx, a, r: service.build_output(tx, a, r.content, some_build(tx)), (READER,)),
-    "stop_build": (lambda tx, a, r: service.stop_build(tx, a, r.content, some_build(tx)), (READER,)),
-    "packages_used": (lambda tx, a, r: service.packages_used(tx, a, r.content), (READER,)),
     "activate": (lambda tx, a, r: service.activate(tx, a, r.content, bundle=r.bundle), (READER,)),
     "deployments": (lambda tx, a, r: service.deployments(tx, a, r.content), ()),
     "variable_names": (lambda tx, a, r: service.variable_names(tx, a, r.content), (READER,)),
@@ -88,32 +81,70 @@ VERBS: dict[str, tuple[Call, tuple[Principal, ...]]] = {
     "set_thumbnail": (lambda tx, a, r: service.set_thumbnail(tx, a, r.content, image=None), (READER,)),
     "thumbnail": (lambda tx, a, r: service.thumbnail(tx, a, r.content), ()),
     "keep_at_hand": (lambda tx, a, r: service.keep_at_hand(tx, a, r.content, kept=True), ()),
+    "requests_of": (lambda tx, a, r: service.requests_of(tx, a, r.content), (READER, JOB_KEY)),
+    "answer_request": (
+        lambda tx, a, r: service.answer_request(tx, a, r.content, asked_by_somebody(tx), share=Share.VIEWER),
+        (READER, JOB_KEY),
+    ),
+    "open_thread": (
+        lambda tx, a, r: service.open_thread(tx, a, r.content, kind=ThreadKind.QUESTION, words="Why?"),
+        (JOB_KEY,),
+    ),
+    "threads_of": (lambda tx, a, r: service.threads_of(tx, a, r.content), ()),
+    **{
+        verb: (
+            lambda tx, a, r, verb=verb, said=said: getattr(service, verb)(tx, a, r.content, a_thread(tx), **said),
+            (READER,),
+        )
+        for verb, said in (("reply", {"words": "So."}), ("settle", {"solved": True}), ("note_read", {}))
+    },
+    "hand_over": (lambda tx, a, r: service.hand_over(tx, a, r.content, to=r.user), (READER, JOB_KEY)),
+    "readers_of": (lambda tx, a, r: service.readers_of(tx, a, r.content), (READER,)),
     "jobs": (lambda tx, a, r: service.jobs(tx, a, r.content), (READER,)),
     "get_job": (lambda tx, a, r: service.get_job(tx, a, r.content, "jobkey"), (READER,)),
     "stop_job": (lambda tx, a, r: service.stop_job(tx, a, r.content, r.job), (READER,)),
 }
+
+
+def asked_by_somebody(tx: Tx) -> AccessRequest:
+    asked = AccessRequest(content_id=1, user_id=5)
+    tx.add(asked)
+    tx.flush()
+    return asked
+
+
+def a_thread(tx: Tx) -> Thread:
+    """Of somebody else than whoever is refused."""
+    thread = Thread(content_id=1, user_id=5, kind="question")
+    tx.add(thread)
+    tx.flush()
+    return thread
+
+
 #: Verbs that answer with what the actor may see instead of refusing, and those for administrators only.
 FILTERING = {
     "get_content",
     "content_of_id",
     "list_content",
-    "content_ids",
-    "content_of_ids",
     "count_content",
-    "all_packages_used",
-    "vanities",
     "choices",
     "share_of",
     "shares_of",
     "favourites_of",
+    "activity",
+    "get_thread",
+    "published_counts",
+    "requests_to_answer",
+    "threads_to_answer",
+    "threads_told",
 }
-ADMINISTRATORS = {"running_jobs", "feature", "leave_content"}
+#: For everybody who is signed in, about what they may not open: see `test_requests.py`.
+ASKING = {"content_to_ask_for", "ask_for_access", "open_request", "requests_made", "put_away_request"}
+ADMINISTRATORS = {"running_jobs", "feature", "leave_content", "hand_over_all", "owned_by"}
+#: For stewards: see `test_endorsing.py`.
+STEWARDS = {"endorse", "may_endorse", "name_steward", "stewards", "withdraw"}
 #: About a person instead of content: see `tests/unit/app/test_personal.py`.
 PERSONAL = {"personal_content"}
-
-
-def some_build(tx: Tx) -> service.Build:
-    return service.Build(enqueue(tx, "content.deploy", {"bundle_id": 1}), 1, "")
 
 
 def rows(database: Database) -> Rows:
@@ -171,11 +202,6 @@ def test_what_one_may_not_see_does_not_exist(sqlite_database: Database) -> None:
     with sqlite_database.read() as tx:
         assert [c.id for c in service.list_content(tx, READER, STAGE)] == [1]
         assert service.list_content(tx, STRANGER, STAGE) == []
-        assert list(service.content_ids(tx, READER, STAGE)) == [1]
-        assert list(service.content_ids(tx, STRANGER, STAGE)) == []
-        assert service.content_of_ids(tx, STRANGER, STAGE, ids=[1]) == []
-        assert [path.path for path, _ in service.vanities(tx, READER, STAGE)] == ["/before/"]
-        assert service.vanities(tx, STRANGER, STAGE) == []
         assert service.get_content(tx, READER, STAGE, kept.content.guid).id == 1
         with pytest.raises(service.content.ContentUnknown):
             service.get_content(tx, STRANGER, STAGE, kept.content.guid)
@@ -190,4 +216,4 @@ def test_every_verb_with_an_actor_stands_above() -> None:
         if inspect.isfunction(getattr(service, name))
         and "actor" in inspect.signature(getattr(service, name)).parameters
     }
-    assert verbs - FILTERING - ADMINISTRATORS - PERSONAL == set(VERBS)
+    assert verbs - FILTERING - ADMINISTRATORS - PERSONAL - ASKING - STEWARDS == set(VERBS)

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from pilothouse.base import clock
 from pilothouse.base.access import ANONYMOUS, Principal, ResourceRef, Role
 from pilothouse.base.errors import Denied, NotAuthenticated
 from pilothouse.db import Database, Tx
 from pilothouse.launcher.models import Job
-from pilothouse.tasks.models import Task
+from pilothouse.tasks.models import Task, TaskState
 from pilothouse.web import service
 
 PUBLISHER = Principal(2, Role.PUBLISHER, "amara.okoye")
@@ -56,7 +57,7 @@ def test_a_job_counts_from_its_begin_to_its_end_and_a_failure_in_the_span_of_its
 def test_jobs_that_ran_lately_are_found_on_any_database(database: Database) -> None:
     hour = timedelta(hours=1)
     with database.write() as tx:
-        at = service.clock.now()
+        at = clock.now()
         tx.add(Job(key="a", tag="build", state="ended", exit_code=1, started_at=at - 3 * hour, ended_at=at - hour))
         tx.add(Job(key="b", tag="build", state="ended", exit_code=0, started_at=at - 9 * hour, ended_at=at - 8 * hour))
         tx.add(Job(key="c", tag="build", state="running", started_at=at - 2 * hour))
@@ -64,7 +65,7 @@ def test_jobs_that_ran_lately_are_found_on_any_database(database: Database) -> N
         found = service.jobs_over_time(tx, OPERATOR, span=4 * hour, points=8)
         assert sum(m.failed for m in found) == 1 and found[-1].running == 1 and max(m.running for m in found) == 2
         assert [(e.job.key, e.failed) for e in service.ended_jobs(tx, OPERATOR)] == [("a", True), ("b", False)]
-        assert service.task_counts(tx, OPERATOR, since=hour)[service.TaskState.FAILED] == 0
+        assert service.task_counts(tx, OPERATOR, since=hour)[TaskState.FAILED] == 0
 
 
 def test_what_the_database_holds_is_counted_on_any_database(database: Database) -> None:

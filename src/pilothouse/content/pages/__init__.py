@@ -2,8 +2,22 @@
 
 from fastapi import APIRouter
 
-from pilothouse.content.pages import access, gallery, item, log, picture, runtime, settings, usage, variables, versions
+from pilothouse.content.pages import (
+    access,
+    api,
+    asking,
+    data,
+    gallery,
+    item,
+    log,
+    questions,
+    runtime,
+    settings,
+    usage,
+    variables,
+    versions,
+)
 
 router = APIRouter(include_in_schema=False)
-for part in (gallery, item, access, variables, versions, runtime, usage, log, settings, picture):
+for part in (gallery, data, api, item, asking, questions, access, variables, versions, runtime, usage, log, settings):
     router.include_router(part.router)

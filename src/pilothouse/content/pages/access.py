@@ -7,12 +7,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Response
 
+from pilothouse.asgi.paging import RowId
 from pilothouse.asgi.rendering import Done
-from pilothouse.base.access import OpenTo, Permission, Share
+from pilothouse.base.access import OpenTo, Permission, Share, may
 from pilothouse.base.errors import Invalid
 from pilothouse.content import service
-from pilothouse.content.models import Content
+from pilothouse.content.models import AccessRequest, Content
 from pilothouse.content.pages import reading
+from pilothouse.content.pages.talk import RequestLine
 from pilothouse.content.pages.views import AccessTab, Granted
 from pilothouse.content.pages.visit import Visit, VisitOf
 from pilothouse.db import Tx
@@ -58,6 +60,23 @@ def add(
     return visit.change(change, partial(_show, typed=principal))
 
 
+@router.post("/requests/{number}")
+def answer(
+    visit: VisitOf, number: RowId, share: Annotated[str, Form()] = "", words: Annotated[str, Form()] = ""
+) -> Response:
+    """Let in who asked, as viewer or editor; an empty ``share`` says no."""
+
+    def change(tx: Tx, content: Content) -> Done:
+        asked = service.request_of(tx, content, number)
+        given = Share(share) if share in (Share.VIEWER, Share.EDITOR) else None
+        service.answer_request(tx, visit.caller, content, asked, share=given, words=words)
+        if given is None:
+            return Done(visit.said("Answered: no access."))
+        return Done(visit.said("Answered. It acts at the next page load."))
+
+    return visit.change(change, _show)
+
+
 @router.post("/{line}")
 def change_line(visit: VisitOf, line: int, share: Annotated[Share, Form()]) -> Response:
     def change(tx: Tx, content: Content) -> Done:
@@ -100,6 +119,7 @@ def _show(visit: Visit, *, typed: str = "", problem: str = "", **changes: Any) -
             owner_initials=initials(name),
             granted=granted,
             candidates=_candidates(tx, visit),
+            asked=_asked(tx, visit, content),
             typed=typed if problem else "",
             wrong=problem if typed else "",
         )
@@ -107,6 +127,22 @@ def _show(visit: Visit, *, typed: str = "", problem: str = "", **changes: Any) -
 
     above = "" if typed else problem
     return visit.show("content/access.html", shown, permission=Permission.CONTENT_READ, problem=above, **changes)
+
+
+def _asked(tx: Tx, visit: Visit, content: Content) -> list[RequestLine]:
+    if not may(visit.caller, Permission.CONTENT_SHARE, service.resource_of(tx, content)):
+        return []
+    path = f"{visit.base}/access/requests"
+    return [
+        request_line(asked, user, f"{path}/{asked.id}")
+        for asked, user in service.requests_of(tx, visit.caller, content)
+    ]
+
+
+def request_line(asked: AccessRequest, user: User, path: str) -> RequestLine:
+    """How one open request is shown; its answer is sent to ``path``."""
+    place = " · ".join(part for part in (user.department, user.site) if part)
+    return RequestLine(user.display_name, initials(user.display_name), place, asked.words, asked.created_at, path)
 
 
 def _named(tx: Tx, visit: Visit, name: str) -> User | Group:

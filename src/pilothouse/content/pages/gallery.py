@@ -44,6 +44,7 @@ class Asked(BaseModel):
     tag: str = ""
     updated: str = ""
     favourites: str = ""
+    endorsed: str = ""
     view: str = ""
     after: int = Field(0, ge=0, le=10**9)
 
@@ -72,6 +73,7 @@ def show(request: Request, db: Db, caller: SignedIn, stage: Stage, asked: Annota
             query=asked.q,
             filters=_filters(request, asked, caller, service.choices(tx, caller, stage)),
             only_favourites=bool(asked.favourites),
+            only_endorsed=bool(asked.endorsed),
             as_table=as_table,
             cards_href=asked.link(base, view="cards"),
             table_href=asked.link(base, view=TABLE),
@@ -104,6 +106,7 @@ def _wanted(tx: Tx, caller: Principal, asked: Asked) -> service.Wanted:
         department=asked.department,
         tag=asked.tag,
         updated_since=clock.now() - since[1] if since else None,
+        endorsed=bool(asked.endorsed),
         kept_by=(caller.id or 0) if asked.favourites else None,
     )
 

@@ -63,6 +63,7 @@ def cards(tx: Tx, rows: Sequence[Content], base: str, caller: Principal | None =
     """
     owners, standings = people(tx, {row.owner_id for row in rows}), standing(tx, rows)
     tags, pictures = service.tags_of(tx, rows), service.thumbnails_of(tx, rows)
+    endorsed = service.endorsements_of(tx, rows)
     kept = service.favourites_of(tx, caller.id, rows) if caller is not None else set()
     return [
         replace(
@@ -70,6 +71,7 @@ def cards(tx: Tx, rows: Sequence[Content], base: str, caller: Principal | None =
             tags=tags[row.id],
             picture=f"{base}/_/content/{row.guid}/thumbnail?v={pictures[row.id][:16]}" if row.id in pictures else "",
             is_favourite=row.id in kept,
+            endorsed_by=endorsed[row.id][1].display_name if row.id in endorsed else "",
         )
         for row in rows
     ]
@@ -81,7 +83,7 @@ def card(row: Content, owner: User | None, stands: Standing, base: str) -> Card:
         title=row.title or row.name,
         name=row.name,
         href=f"{base}/_/content/{row.guid}",
-        kind=kind_shown(row.app_mode),
+        kind=kind_shown(row.app_mode, row.category),
         owner=name,
         initials=initials(name),
         badge=badge(row, stands),

@@ -104,6 +104,20 @@ def address(visit: VisitOf, path: Text = "") -> Response:
     return visit.change(change, partial(_show, typed={"path": path}, wrong=wrong))
 
 
+@router.post("/lock")
+def lock(visit: VisitOf, locked: Text = "", message: Text = "") -> Response:
+    """Close it for visitors, who read the message, or open it again."""
+
+    def change(tx: Tx, content: Content) -> Done:
+        before = {"locked": "1" if content.locked else "", "message": content.locked_message}
+        changes = {"locked": bool(locked), "locked_message": message.strip()}
+        service.update_content(tx, visit.caller, content, changes=changes)
+        words = "It is closed. Visitors read your message." if locked else "It is open again."
+        return Done(words, f"{visit.base}/lock", before)
+
+    return visit.change(change, _show)
+
+
 @router.post("/feature")
 def feature(visit: VisitOf, featured: Text = "") -> Response:
     def change(tx: Tx, content: Content) -> Done:
@@ -206,6 +220,8 @@ def _show(
             known_tags=found.tags,
             public_url=server_url(visit.request),
             may_share=may(visit.caller, Permission.CONTENT_SHARE, service.resource_of(tx, content)),
+            locked=content.locked,
+            locked_message=content.locked_message,
             featured=content.featured if may(visit.caller, Permission.CONTENT_FEATURE) else None,
         )
         return {"view": tab}

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from pilothouse.asgi.rendering import Badge, Done
 from pilothouse.content.pages.comparing import Comparison
 from pilothouse.content.pages.drawing import Drawing, drawing
+from pilothouse.content.pages.talk import RequestLine
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,15 @@ KINDS: Mapping[str, KindShown] = MappingProxyType(
         "static": KindShown("Document", "file-text", 3, "html"),
     }
 )
+_PIN = KindShown("Dataset", "database", 0, "pin")
 _OTHER = KindShown("App", "app-window", 2)
 _NOTHING = KindShown("Not deployed", "circle-dashed", 3)
 
 
-def kind_shown(app_mode: str) -> KindShown:
-    """How ``app_mode`` is shown; kinds that are not ours keep their own name."""
+def kind_shown(app_mode: str, category: str = "") -> KindShown:
+    """How ``app_mode`` is shown, and pins by their ``category``; kinds that are not ours keep their own name."""
+    if category == "pin":
+        return _PIN
     if app_mode in ("", "unknown"):
         return _NOTHING
     return KINDS.get(app_mode) or KindShown(app_mode, _OTHER.icon, _OTHER.tint)
@@ -64,6 +68,7 @@ class Card:
     tags: Sequence[str] = ()
     picture: str = ""
     is_favourite: bool = False
+    endorsed_by: str = ""
 
     @property
     def drawing(self) -> Drawing:
@@ -108,6 +113,7 @@ class Gallery:
     server: str
     previous: str = ""
     next: str = ""
+    only_endorsed: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,16 @@ class Tab:
     name: str
     href: str
     count: int | None = None
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Who endorses the content (empty: nobody), when and with which sentence; where the reader may say so (empty: they may not)."""
+
+    name: str = ""
+    words: str = ""
+    at: datetime | None = None
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,6 +146,7 @@ class Head:
     tabs: Sequence[Tab]
     base: str
     may_edit: bool
+    trust: Trust | None = None
     problem: str = ""
     done: Done | None = None
 
@@ -156,6 +173,7 @@ class AccessTab:
     candidates: Sequence[str]
     typed: str = ""
     wrong: str = ""
+    asked: Sequence[RequestLine] = ()
 
 
 @dataclass(frozen=True)
@@ -344,3 +362,5 @@ class SettingsTab:
     public_url: str = ""
     may_share: bool = True
     featured: bool | None = None
+    locked: bool = False
+    locked_message: str = ""

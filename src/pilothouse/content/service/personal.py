@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 
 from pilothouse.base.access import Permission, Principal, require
-from pilothouse.base.ids import new_key
-from pilothouse.content.contract import ContentInvalid, NameTaken, OwnerNeeded
-from pilothouse.content.models import Access, Bundle, Content, Deployment, Favourite
-from pilothouse.content.service.content import update_content
+from pilothouse.content.contract import ContentInvalid, OwnerNeeded
+from pilothouse.content.models import (
+    Access,
+    AccessRequest,
+    Bundle,
+    Content,
+    Deployment,
+    Endorsement,
+    Favourite,
+    Steward,
+    Thread,
+    ThreadMessage,
+)
+from pilothouse.content.service.handing import hand_over
 from pilothouse.content.service.sharing import revoke_grant
 from pilothouse.db import Tx
 from pilothouse.identity.models import User
@@ -28,12 +38,21 @@ def personal_content(tx: Tx, actor: Principal, user: User) -> dict[str, Any]:
     bundles = select(Bundle).where(Bundle.created_by_id == user.id).order_by(Bundle.id)
     deployments = select(Deployment).where(Deployment.actor_id == user.id).order_by(Deployment.id)
     favourites = select(Favourite).where(Favourite.user_id == user.id).order_by(Favourite.content_id)
+    asked = select(AccessRequest).where(AccessRequest.user_id == user.id).order_by(AccessRequest.id)
+    threads = select(Thread).where(Thread.user_id == user.id).order_by(Thread.id)
+    messages = select(ThreadMessage).where(ThreadMessage.author_id == user.id).order_by(ThreadMessage.id)
+    endorsed = select(Endorsement).where(Endorsement.user_id == user.id).order_by(Endorsement.content_id)
     return {
         "content": [facts_of_row(row) for row in tx.scalars(owned)],
         "access": [facts_of_row(row) for row in tx.scalars(access)],
         "bundles": [facts_of_row(row) | {"sha256": row.digest} for row in tx.scalars(bundles)],
         "deployments": [facts_of_row(row) for row in tx.scalars(deployments)],
         "favourites": [facts_of_row(row) for row in tx.scalars(favourites)],
+        "access_requests": [facts_of_row(row) for row in tx.scalars(asked)],
+        "questions": [facts_of_row(row) for row in tx.scalars(threads)],
+        "endorsements": [facts_of_row(row) for row in tx.scalars(endorsed)],
+        "stewardship": [facts_of_row(row) for row in tx.scalars(select(Steward).where(Steward.user_id == user.id))],
+        "messages": [facts_of_row(row) for row in tx.scalars(messages)],
     }
 
 
@@ -50,19 +69,22 @@ def leave_content(tx: Tx, actor: Principal, user: User, *, to: User | None) -> i
         raise ContentInvalid("Who is erased can't take over their own content. Name somebody else.")
     for content in owned:
         assert to is not None
-        _hand_over(tx, actor, content, to)
+        hand_over(tx, actor, content, to=to)
     for line, content in tx.execute(select(Access, Content).join(Content).where(Access.user_id == user.id)).all():
         revoke_grant(tx, actor, content, line)
-    tx.execute(delete(Favourite).where(Favourite.user_id == user.id))
+    _forget_words(tx, user)
     return len(owned)
 
 
-def _hand_over(tx: Tx, actor: Principal, content: Content, to: User) -> None:
-    try:
-        update_content(tx, actor, content, changes={"owner_id": to.id})
-    except NameTaken:
-        changes = {"owner_id": to.id, "name": f"{content.name[:57]}-{new_key(6)}"}
-        update_content(tx, actor, content, changes=changes)
+def _forget_words(tx: Tx, user: User) -> None:
+    """What they kept at hand, asked for and wrote; what others wrote to them goes with it."""
+    tx.execute(delete(Favourite).where(Favourite.user_id == user.id))
+    tx.execute(delete(AccessRequest).where(AccessRequest.user_id == user.id))
+    begun = select(Thread.id).where(Thread.user_id == user.id)
+    tx.execute(delete(ThreadMessage).where(or_(ThreadMessage.author_id == user.id, ThreadMessage.thread_id.in_(begun))))
+    tx.execute(delete(Thread).where(Thread.user_id == user.id))
+    tx.execute(delete(Endorsement).where(Endorsement.user_id == user.id))
+    tx.execute(delete(Steward).where(Steward.user_id == user.id))
 
 
 def _owns(user: User, owned: Sequence[Content]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from pilothouse.audit.service import record
-from pilothouse.base.access import Permission, Principal, ResourceRef, require
+from pilothouse.base.access import Permission, Principal, ResourceRef, may, require
 from pilothouse.content.contract import VanityInvalid, VanityTaken, VanityUnknown
 from pilothouse.content.models import VANITY_LIMIT, Content, Vanity
 from pilothouse.content.service.sharing import resource_of
@@ -98,9 +98,10 @@ def clear_vanity(tx: Tx, actor: Principal, content: Content) -> None:
 def _make_room(tx: Tx, actor: Principal, other: Vanity, wanted: str, *, force: bool) -> None:
     holder = tx.get(Content, other.content_id)
     if holder is None or not force or other.path != wanted:
-        raise VanityTaken(
-            f"The path {wanted} clashes with {other.path}, which leads to other content. Choose another path."
-        )
+        leads = "other content"
+        if holder is not None and may(actor, Permission.CONTENT_VIEW, resource_of(tx, holder)):
+            leads = f"“{holder.title or holder.name}”"
+        raise VanityTaken(f"The path {wanted} clashes with {other.path}, which leads to {leads}. Choose another path.")
     require(actor, Permission.CONTENT_UPDATE, resource_of(tx, holder))
     _remove(tx, actor, holder, other)
 

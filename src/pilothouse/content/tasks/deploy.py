@@ -15,6 +15,7 @@ from pilothouse.base.access import SYSTEM, Principal, ResourceRef
 from pilothouse.content.contract import BundleUnknown, ContentKind, ContentUnknown, Manifest, Project, StartFailed
 from pilothouse.content.models import VERSION_COLUMNS, Bundle, Content, Deployment, Lock
 from pilothouse.content.service.manifests import kind_of, parse_manifest, read_manifest
+from pilothouse.content.service.threads import note_live
 from pilothouse.content.service.workers import UP, drain_others, live_worker, wanted_worker
 from pilothouse.content.tasks.engines import ContentEngines, Language
 from pilothouse.content.tasks.sandbox import BuildSandbox
@@ -48,9 +49,6 @@ class _Deploy:
             run.log(f"Bundle {self.bundle_id} was built and verified before, and is up.")
         else:
             self.build()
-        if not run.args.get("verify", True):
-            run.log(f"Bundle {self.bundle_id} is built; nothing was started, and what is active did not change.")
-            return {}
         if not run.args["activate"]:
             run.log(f"Bundle {self.bundle_id} is ready as a draft; what is active did not change.")
             return {}
@@ -78,7 +76,7 @@ class _Deploy:
             run.step("lock", lambda: self.lock(kind))
             run.log("Restoring the library …")
             run.step("library", lambda: self.restore(kind))
-        if not kind.serves_files and run.args.get("verify", True):
+        if not kind.serves_files:
             run.log("Starting it once to see that it runs …")
             run.step("verify", self.verify)
 
@@ -209,6 +207,7 @@ class _Deploy:
                 Deployment(content_id=content.id, bundle_id=bundle.id, task_id=self.run.id, actor_id=self.run.actor_id)
             )
             drain_others(tx, content, bundle.id)
+            note_live(tx, content)
             actor = Principal(self.run.actor_id, None) if self.run.actor_id else SYSTEM
             subject = ResourceRef("content", content.id)
             old, new = {"bundle_id": before}, {"bundle_id": bundle.id}
