@@ -4,11 +4,12 @@ set -euo pipefail
 PATH=$PATH:/usr/sbin
 declare -A program=(
   [bubblewrap]=bwrap [postgresql]=postgres [chromium]=chromium [fonts-liberation]=fc-list [wrk]=wrk [procps]=ps [util-linux]=setpriv [nodejs]=node [npm]=npm [nftables]=nft [rsyslog]=rsyslogd
+  [r-cran-rsconnect]=/usr/lib/R/site-library/rsconnect/DESCRIPTION
 )
 missing=()
 for package in "${!program[@]}"; do
   name=${program[$package]}
-  command -v "$name" >/dev/null || ls /usr/lib/postgresql/*/bin/"$name" >/dev/null 2>&1 || missing+=("$package")
+  command -v "$name" >/dev/null || [ -e "$name" ] || ls /usr/lib/postgresql/*/bin/"$name" >/dev/null 2>&1 || missing+=("$package")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 if command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then

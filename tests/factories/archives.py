@@ -29,7 +29,7 @@ def tar(
 
 
 def targz(*members: Any, **options: Any) -> bytes:
-    return gzip.compress(tar(*members, **options), 1)
+    return gzip.compress(tar(*members, **options), 1, mtime=0)
 
 
 def entry(name: str, size: int = 0, **fields: Any) -> tarfile.TarInfo:

@@ -5,7 +5,8 @@ Jobs and files are real as far as a test asks for them; nothing is started until
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,15 @@ class Asked:
         made = self.client(**{xsrf.HEADER: xsrf.token(house.xsrf_key, found.login.id)})
         made.cookies.set(house.resolver.cookie, found.cookie)
         return made
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Its queue runs for the length of the block."""
+        self.plane.queue.start()
+        try:
+            yield
+        finally:
+            self.plane.queue.stop()
 
     def client(self, *, key: str | None = None, **sent: str) -> TestClient:
         """A client without cookies; ``sent`` are further headers."""

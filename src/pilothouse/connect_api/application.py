@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
-from pilothouse.connect_api import bundles, content, errors, people, refused, server, tokens
+from pilothouse.connect_api import (
+    access,
+    bundles,
+    content,
+    errors,
+    jobs,
+    legacy,
+    packages,
+    people,
+    refused,
+    server,
+    thumbnails,
+    tokens,
+)
+from pilothouse.connect_api.body import without_nul
 from pilothouse.connect_api.context import Wire
 
 
 def application(wire: Wire) -> FastAPI:
     """All endpoints; every failure leaves in the wire's error shape."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, dependencies=[Depends(without_nul)]
+    )
     app.state.wire, app.state.database = wire, wire.database
-    for part in (server, people, tokens, content, bundles, refused):
+    for part in (server, people, tokens, content, access, bundles, jobs, packages, thumbnails, legacy, refused):
         app.include_router(part.router)
     errors.install(app)
     return app

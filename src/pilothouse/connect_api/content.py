@@ -1,35 +1,37 @@
-"""Content, its variables and its access list (connect-wire-api §2.2, §3.4)."""
+"""Content and its variables (connect-wire-api §2.2, §3.4)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 
 from pilothouse.asgi.context import Caller, SignedIn
-from pilothouse.base.access import Permission, Principal, Share
+from pilothouse.base.access import Principal
 from pilothouse.base.errors import Invalid, NotFound
+from pilothouse.base.ids import is_guid
 from pilothouse.connect_api import shapes
-from pilothouse.connect_api.body import Guid, JsonArray, JsonObject, integer, text_or_none
+from pilothouse.connect_api.body import Guid, JsonArray, JsonObject, Paging, text_or_none
 from pilothouse.connect_api.context import StageOf, Wire, WireOf
+from pilothouse.connect_api.errors import MalformedId
 from pilothouse.content import service
+from pilothouse.content.contract import ContentInvalid
 from pilothouse.content.models import Content
 from pilothouse.db import Tx
 from pilothouse.identity import service as people
-from pilothouse.identity.models import Group, User
+from pilothouse.identity.contract import UserUnknown
+from pilothouse.identity.models import User
 from pilothouse.stages import StageRef
 
 router = APIRouter()
 #: Keys clients send with content that we take; all others are ignored, as the protocol wants.
 FIELDS = ("title", "description", "access_type", "locked", "locked_message", "load_group", *shapes.SETTABLE)
-
-
-class GrantInvalid(Invalid):
-    """Send “principal_guid”, “principal_type” (user or group) and “role” (owner or viewer)."""
-
-    code = "connect-api/grant-invalid"
+#: So many items of the bare list are in memory at once.
+CHUNK = 500
 
 
 class VariablesInvalid(Invalid):
@@ -65,13 +67,45 @@ def list_content(
     name: str | None = None,
     owner_guid: str | None = None,
     include: str = "",
-) -> Any:
+) -> Response:
+    """Everything the caller may see, last deployed first, as one array: it is sent as it is read."""
+    if owner_guid and not is_guid(owner_guid):
+        raise MalformedId(f"“{owner_guid[:80]}” is not a GUID.")
     with wire.database.read() as tx:
-        owner_id = tx.scalar(select(User.id).where(User.guid == owner_guid)) if owner_guid else None
-        if owner_guid and owner_id is None:
-            return []
-        rows = service.list_content(tx, caller, stage, wanted=service.Wanted(name=name, owner_id=owner_id))
-        return shown(tx, caller, stage, wire, rows, include)
+        owner_id = (tx.scalar(select(User.id).where(User.guid == owner_guid)) or 0) if owner_guid else None
+        ids = service.content_ids(tx, caller, stage, wanted=service.Wanted(name=name, owner_id=owner_id))
+
+    def chunks() -> Iterator[bytes]:
+        yield b"["
+        is_first = True
+        for start in range(0, len(ids), CHUNK):
+            with wire.database.read() as tx:
+                rows = service.content_of_ids(tx, caller, stage, ids=ids[start : start + CHUNK])
+                items = orjson.dumps(shown(tx, caller, stage, wire, rows, include))[1:-1]
+            if items:
+                yield items if is_first else b"," + items
+                is_first = False
+        yield b"]"
+
+    return StreamingResponse(chunks(), media_type="application/json")
+
+
+@router.get("/v1/search/content")
+def search_content(
+    caller: SignedIn,
+    stage: StageOf,
+    wire: WireOf,
+    paging: Paging,
+    q: str = "",
+    include: str = "",
+) -> dict[str, Any]:
+    """Every word of ``q`` stands in the title, name, description, a tag or the owner's name."""
+    wanted = service.Wanted(search=q)
+    with wire.database.read() as tx:
+        rows = service.list_content(tx, caller, stage, wanted=wanted, limit=paging.size, offset=paging.offset)
+        total = service.count_content(tx, caller, stage, wanted=wanted)
+        results = shown(tx, caller, stage, wire, rows, include)
+    return {"results": results, "current_page": paging.number, "total": total}
 
 
 @router.post("/v1/content")
@@ -91,14 +125,9 @@ def get_content(guid: Guid, caller: Caller, stage: StageOf, wire: WireOf, includ
 
 @router.patch("/v1/content/{guid}")
 def update_content(guid: Guid, body: JsonObject, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[str, Any]:
-    changes = {k: v for k, v in body.items() if k in FIELDS}
-    if name := text_or_none(body, "name"):
-        changes["name"] = name
     with wire.database.write() as tx:
         row = service.get_content(tx, caller, stage, guid)
-        if owner_guid := text_or_none(body, "owner_guid"):
-            changes["owner_id"] = people.get_user(tx, owner_guid).id
-        service.update_content(tx, caller, row, changes=changes, rules=wire.worker_rules)
+        service.update_content(tx, caller, row, changes=changes_of(tx, body), rules=wire.worker_rules)
         return shown(tx, caller, stage, wire, [row])[0]
 
 
@@ -142,74 +171,8 @@ def _set_variables(
         return service.set_variables(tx, caller, row, values=values, secrets=wire.secrets, replace=replace)
 
 
-@router.get("/v1/content/{guid}/permissions")
-def permissions(guid: Guid, caller: SignedIn, stage: StageOf, wire: WireOf) -> list[dict[str, Any]]:
-    with wire.database.read() as tx:
-        lines = service.access_list(tx, caller, service.get_content(tx, caller, stage, guid))
-        return [shapes.permission(line, content_guid=guid, principal=who) for line, who in lines]
-
-
-@router.post("/v1/content/{guid}/permissions")
-def grant(guid: Guid, body: JsonObject, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[str, Any]:
-    with wire.database.write() as tx:
-        row = service.get_content(tx, caller, stage, guid)
-        who = _principal(tx, body)
-        line = service.grant(tx, caller, row, principal=who, share=_share(body))
-        return shapes.permission(line, content_guid=guid, principal=who)
-
-
-@router.get("/v1/content/{guid}/permissions/{grant_id}")
-def permission(guid: Guid, grant_id: str, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[str, Any]:
-    with wire.database.read() as tx:
-        row = service.get_content(tx, caller, stage, guid)
-        wanted = service.grant_of(tx, row, integer(grant_id, "permission id")).id
-        line, who = next((line, who) for line, who in service.access_list(tx, caller, row) if line.id == wanted)
-        return shapes.permission(line, content_guid=guid, principal=who)
-
-
-@router.put("/v1/content/{guid}/permissions/{grant_id}")
-def change_grant(
-    guid: Guid, grant_id: str, body: JsonObject, caller: SignedIn, stage: StageOf, wire: WireOf
-) -> dict[str, Any]:
-    with wire.database.write() as tx:
-        row = service.get_content(tx, caller, stage, guid)
-        line = service.grant_of(tx, row, integer(grant_id, "permission id"))
-        service.change_grant(tx, caller, row, line, share=_share(body))
-        who = next(who for found, who in service.access_list(tx, caller, row) if found.id == line.id)
-        return shapes.permission(line, content_guid=guid, principal=who)
-
-
-@router.delete("/v1/content/{guid}/permissions/{grant_id}")
-def revoke_grant(guid: Guid, grant_id: str, caller: SignedIn, stage: StageOf, wire: WireOf) -> Response:
-    with wire.database.write() as tx:
-        row = service.get_content(tx, caller, stage, guid)
-        service.revoke_grant(tx, caller, row, service.grant_of(tx, row, integer(grant_id, "permission id")))
-    return Response(status_code=204)
-
-
-@router.get("/v1/content/{guid}/vanity")
-def vanity(guid: Guid, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[str, Any]:
-    with wire.database.read() as tx:
-        row = service.get_content(tx, caller, stage, guid)
-        return shapes.vanity(service.vanity_of(tx, caller, row), content=row)
-
-
-@router.put("/v1/content/{guid}/vanity")
-def set_vanity(guid: Guid, body: JsonObject, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[str, Any]:
-    with wire.database.write() as tx:
-        row = service.get_content(tx, caller, stage, guid)
-        path, force = text_or_none(body, "path") or "", body.get("force") is True
-        return shapes.vanity(service.set_vanity(tx, caller, row, path=path, force=force), content=row)
-
-
-@router.delete("/v1/content/{guid}/vanity")
-def clear_vanity(guid: Guid, caller: SignedIn, stage: StageOf, wire: WireOf) -> Response:
-    with wire.database.write() as tx:
-        service.clear_vanity(tx, caller, service.get_content(tx, caller, stage, guid))
-    return Response(status_code=204)
-
-
 @router.get("/v1/content/{guid}/repository")
+@router.delete("/v1/content/{guid}/repository")
 def repository(guid: Guid, caller: SignedIn, stage: StageOf, wire: WireOf) -> None:
     """No content here comes from Git."""
     with wire.database.read() as tx:
@@ -223,31 +186,14 @@ class NotFromGit(NotFound):
     code = "connect-api/not-from-git"
 
 
-@router.get("/applications/{number}")
-def legacy_content(number: str, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[str, Any]:
-    """Numeric ids are kept in clients' records and resolve for ever."""
-    with wire.database.read() as tx:
-        if "-" in number:
-            row = service.get_content(tx, caller, stage, number)
-        else:
-            row = service.content_of_id(tx, caller, stage, integer(number, "content id"), Permission.CONTENT_VIEW)
-        owner = tx.get(User, row.owner_id)
-        assert owner is not None
-        share, paths = service.share_of(tx, caller, row), service.vanity_paths(tx, [row])
-        return shapes.legacy_content(
-            row, owner=owner, share=share, public_url=wire.public_url(stage.id), vanity=paths.get(row.id)
-        )
-
-
-def _principal(tx: Tx, body: dict[str, Any]) -> User | Group:
-    guid, kind = text_or_none(body, "principal_guid"), text_or_none(body, "principal_type")
-    if not guid or kind not in ("user", "group"):
-        raise GrantInvalid
-    return people.get_user(tx, guid) if kind == "user" else people.get_group(tx, guid)
-
-
-def _share(body: dict[str, Any]) -> Share:
-    try:
-        return shapes.SHARE_OF_ROLE[str(body.get("role"))]
-    except KeyError:
-        raise GrantInvalid from None
+def changes_of(tx: Tx, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a body changes about content: null puts a field back, an empty name means unchanged. Raises `ContentInvalid`."""
+    changes = {name: value for name, value in body.items() if name in FIELDS}
+    if name := text_or_none(body, "name"):
+        changes["name"] = name
+    if owner_guid := text_or_none(body, "owner_guid"):
+        try:
+            changes["owner_id"] = people.get_user(tx, owner_guid).id
+        except UserUnknown:
+            raise ContentInvalid(f"“owner_guid” names nobody: there is no user {owner_guid[:80]}.") from None
+    return changes

@@ -15,6 +15,7 @@ log = structlog.get_logger(__name__)
 
 MALFORMED_ID = 3
 NO_OBJECT = 4
+NO_THUMBNAIL = 17
 NO_PERMISSION = 22
 BAD_CREDENTIALS = 30
 DELETE_ACTIVE_BUNDLE = 75
@@ -35,7 +36,10 @@ FAMILIES: dict[type[PilothouseError], tuple[int, int]] = {
 }
 
 #: Errors whose wire code says more than their family does, by our own code.
-SPECIAL: dict[str, int] = {"content/bundle-active": DELETE_ACTIVE_BUNDLE}
+SPECIAL: dict[str, int] = {
+    "content/bundle-active": DELETE_ACTIVE_BUNDLE,
+    "connect-api/no-thumbnail": NO_THUMBNAIL,
+}
 
 
 class MalformedId(Invalid):

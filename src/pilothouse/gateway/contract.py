@@ -127,7 +127,12 @@ class Busy:
     """It runs, and has as many visitors as it may have: whoever comes now is told to wait for a place. Answered with 503."""
 
 
-Target = Worker | StaticFile | Asleep | Broken | Busy
+@dataclass(frozen=True)
+class ControlPlane:
+    """The control plane answers this path itself."""
+
+
+Target = Worker | StaticFile | Asleep | Broken | Busy | ControlPlane
 
 
 class RouteOwner(Protocol):

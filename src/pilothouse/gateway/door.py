@@ -22,7 +22,18 @@ from pilothouse.base.access import Principal
 from pilothouse.base.errors import NotAuthenticated, Unavailable
 from pilothouse.gateway import headers as h
 from pilothouse.gateway.calls import Calls
-from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, RouteOwner, StaticFile, Target, Worker
+from pilothouse.gateway.contract import (
+    Asked,
+    Asleep,
+    Broken,
+    Busy,
+    ControlPlane,
+    Place,
+    RouteOwner,
+    StaticFile,
+    Target,
+    Worker,
+)
 from pilothouse.gateway.files import file_answer
 from pilothouse.gateway.grants import Grants, Visit
 from pilothouse.gateway.pages import Pages, Reader, page_path, phases
@@ -33,6 +44,8 @@ from pilothouse.stages import StageRef
 
 BROWSER_PATIENCE_S = 2.0
 SPARED = frozenset({"HEAD", "OPTIONS"})
+#: What programs are told instead of a page, by status: the wire's code and a sentence.
+FOR_PROGRAMS = {403: (19, "Its owner has locked it."), 404: (4, "There is nothing at this address.")}
 NEW = Visit("")
 #: In the scope afterwards: how many seconds of the answer were spent waiting for a worker.
 WAITED = "pilothouse.waited_s"
@@ -276,6 +289,8 @@ class Door:
             if not grant and not asking.asked.is_websocket:
                 self._calls.let_in(asking.headers.get(h.REQUEST_ID, ""), target.job_key)
             return 200, [*said, *grant], b""
+        if isinstance(target, ControlPlane):
+            return 200, [(h.TO, h.PAGE)], b""
         if isinstance(target, Broken):
             if target.is_locked:
                 return self._pages.locked(self._reader(asking), target.status, owner.title(place), target.reason)
@@ -295,6 +310,9 @@ class Door:
 
     def _page(self, kind: str, asking: _Asking, status: int, title: str, **words: Any) -> Answer:
         reader = self._reader(asking)
+        if status in FOR_PROGRAMS and not asking.is_browser:
+            code, sentence = FOR_PROGRAMS[status]
+            return _json(status, code, words.get("reason") or sentence)
         if status < 500 and kind == "failed":
             return self._pages.failed(reader, status, title, words.get("reason", ""), words.get("log", ""))
         return 200, [(h.TO, h.PAGE), (h.PAGE_PATH, page_path(kind, status, title, reader, **words))], b""

@@ -22,6 +22,7 @@ from pilothouse.launcher.models import Job
 from pilothouse.stages import StageRef
 from pilothouse.stages.models import Stage
 from pilothouse.storage.contract import Blob
+from pilothouse.tasks import enqueue
 
 STAGE = StageRef(1, "dev", "Dev", "/", None, 0)
 SECRETS = Secrets(lambda: Keys({"k": bytes(32)}, "k"))
@@ -57,6 +58,12 @@ VERBS: dict[str, tuple[Call, tuple[Principal, ...]]] = {
     },
     "delete_bundle": (lambda tx, a, r: service.delete_bundle(tx, a, r.content, r.bundle), (READER,)),
     "deploy": (lambda tx, a, r: service.deploy(tx, a, r.content, bundle=r.bundle), (READER,)),
+    "build": (lambda tx, a, r: service.build(tx, a, r.content, bundle=r.bundle), (READER,)),
+    "builds": (lambda tx, a, r: service.builds(tx, a, r.content), (READER,)),
+    "find_build": (lambda tx, a, r: service.find_build(tx, a, r.content, "taskkey"), (READER,)),
+    "build_output": (lambda tx, a, r: service.build_output(tx, a, r.content, some_build(tx)), (READER,)),
+    "stop_build": (lambda tx, a, r: service.stop_build(tx, a, r.content, some_build(tx)), (READER,)),
+    "packages_used": (lambda tx, a, r: service.packages_used(tx, a, r.content), (READER,)),
     "activate": (lambda tx, a, r: service.activate(tx, a, r.content, bundle=r.bundle), (READER,)),
     "deployments": (lambda tx, a, r: service.deployments(tx, a, r.content), ()),
     "variable_names": (lambda tx, a, r: service.variable_names(tx, a, r.content), (READER,)),
@@ -126,7 +133,11 @@ FILTERING = {
     "get_content",
     "content_of_id",
     "list_content",
+    "content_ids",
+    "content_of_ids",
     "count_content",
+    "all_packages_used",
+    "vanities",
     "choices",
     "share_of",
     "shares_of",
@@ -145,6 +156,10 @@ ADMINISTRATORS = {"running_jobs", "feature", "leave_content", "hand_over_all", "
 STEWARDS = {"endorse", "may_endorse", "name_steward", "stewards", "withdraw"}
 #: About a person instead of content: see `tests/unit/app/test_personal.py`.
 PERSONAL = {"personal_content"}
+
+
+def some_build(tx: Tx) -> service.Build:
+    return service.Build(enqueue(tx, "content.deploy", {"bundle_id": 1}), 1, "")
 
 
 def rows(database: Database) -> Rows:
@@ -202,6 +217,11 @@ def test_what_one_may_not_see_does_not_exist(sqlite_database: Database) -> None:
     with sqlite_database.read() as tx:
         assert [c.id for c in service.list_content(tx, READER, STAGE)] == [1]
         assert service.list_content(tx, STRANGER, STAGE) == []
+        assert list(service.content_ids(tx, READER, STAGE)) == [1]
+        assert list(service.content_ids(tx, STRANGER, STAGE)) == []
+        assert service.content_of_ids(tx, STRANGER, STAGE, ids=[1]) == []
+        assert [path.path for path, _ in service.vanities(tx, READER, STAGE)] == ["/before/"]
+        assert service.vanities(tx, STRANGER, STAGE) == []
         assert service.get_content(tx, READER, STAGE, kept.content.guid).id == 1
         with pytest.raises(service.content.ContentUnknown):
             service.get_content(tx, STRANGER, STAGE, kept.content.guid)

@@ -11,20 +11,21 @@ from typing import Any
 import pytest
 
 from pilothouse.base import clock
-from pilothouse.base.access import ANONYMOUS, OpenTo, Principal, Role, Share
+from pilothouse.base.access import ANONYMOUS, OpenTo, Principal, ResourceRef, Role, Share
 from pilothouse.base.ids import new_guid
 from pilothouse.content.models import Access, Bundle, Content, Worker, WorkerState
 from pilothouse.content.service import WorkerRules
 from pilothouse.content.service.routes import ContentRoutes
 from pilothouse.content.service.scaling import Activity, Chooser
 from pilothouse.db import Database, Watch
-from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, Start, StaticFile, Target
+from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, ControlPlane, Place, Start, StaticFile, Target
 from pilothouse.gateway.contract import Worker as Address
 from pilothouse.identity.models import Group, User
 from pilothouse.launcher.models import Job
 from pilothouse.settings import Settings
 from pilothouse.stages import Stages
 from pilothouse.stages.models import Stage
+from pilothouse.tasks import enqueue
 from pilothouse.testing.clock import FrozenClock
 
 OWNER, EDITOR, NAMED, MEMBER, STRANGER, ADMIN = range(1, 7)
@@ -94,9 +95,9 @@ def site(database: Database, tmp_path: Path) -> Iterator[Site]:
         ])  # fmt: skip
         tx.flush()
         tx.add(bundle(APP))
-    folders = {1: tmp_path / "one", 2: tmp_path / "two"}
+    folders = {1: tmp_path / "one", 2: tmp_path / "two", 3: tmp_path / "one"}
     for folder in folders.values():
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         (folder / "app.py").touch()
     watch = Watch(database)
     routes = ContentRoutes(
@@ -362,3 +363,38 @@ def test_a_visitor_waits_for_the_next_worker_while_all_are_full_and_is_told_when
 def test_a_frozen_worker_is_woken_though_another_starts(site: Site) -> None:
     crowd(site, WorkerState.FROZEN, WorkerState.STARTING)
     assert site.target() == Asleep(False, 60)
+
+
+def test_an_earlier_version_of_files_is_shown_to_viewers_as_it_is(site: Site) -> None:
+    site.change(
+        lambda tx: tx.add(
+            Bundle(id=3, content_id=1, digest="c" * 64, size_bytes=1, archive_md5="", archive_sha1="", manifest=SITE)
+        )
+    )
+    (site.folder / "data.txt").write_text("api_version: 1")
+    place = site.place("_rev3/data.txt")
+    assert site.routes.may_open(place, PEOPLE["named"])
+    assert isinstance(site.target("_rev3/data.txt"), StaticFile)
+    assert isinstance(missing := site.target("_rev3/none.txt"), Broken) and missing.status == 404
+
+
+def test_no_viewer_starts_an_earlier_version_of_an_app(site: Site) -> None:
+    found = site.target("_rev2/")
+    assert isinstance(found, Broken) and found.status == 404
+
+
+def test_a_version_is_waited_for_while_its_deploy_unpacks_it(site: Site) -> None:
+    waits = Bundle(id=3, content_id=1, digest="c" * 64, size_bytes=1, archive_md5="", archive_sha1="")
+    site.change(lambda tx: tx.add(waits))
+    assert isinstance(none := site.target("_rev3/data.txt"), Broken) and none.status == 404
+    site.change(lambda tx: enqueue(tx, "content.deploy", {"bundle_id": 3}, subject=ResourceRef("content", 1)))
+    asleep = site.target("_rev3/data.txt")
+    assert isinstance(asleep, Asleep) and asleep.starting
+    (site.folder / "data.txt").write_text("api_version: 1")
+    site.set(Bundle, 3, manifest=SITE)
+    assert isinstance(site.target("_rev3/data.txt"), StaticFile)
+
+
+def test_the_picture_of_content_is_the_control_planes_to_show(site: Site) -> None:
+    assert site.target("__thumbnail__") == ControlPlane()
+    assert isinstance(site.target("x/__thumbnail__"), Asleep)

@@ -158,3 +158,11 @@ def test_libraries_of_deleted_content_go(engines: Any, content_id: int, frozen_c
     frozen_clock.advance(days=30)
     clean(engines)
     assert engines.languages["python"].restorer.find(key) is None
+
+
+def test_every_version_of_a_pin_stays(engines: Any, content_id: int) -> None:
+    numbers = [add(engines, content_id, bytes([n])) for n in range(4)]
+    with engines.database.write() as tx:
+        tx.get(Content, content_id).category = "pin"
+    clean(engines)
+    assert alive(engines) == numbers

@@ -22,7 +22,19 @@ from pilothouse.base.errors import NotAuthenticated
 from pilothouse.db import DatabaseDown
 from pilothouse.db.secrets import Keys
 from pilothouse.gateway.calls import Calls
-from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, Start, StaticFile, Target, Timeout, Worker
+from pilothouse.gateway.contract import (
+    Asked,
+    Asleep,
+    Broken,
+    Busy,
+    ControlPlane,
+    Place,
+    Start,
+    StaticFile,
+    Target,
+    Timeout,
+    Worker,
+)
 from pilothouse.gateway.door import Door
 from pilothouse.gateway.grants import Grants
 from pilothouse.gateway.pages import Pages, PageTexts
@@ -411,6 +423,21 @@ def test_programs_get_a_failure_as_json_with_its_status(stand: Stand) -> None:
     stand.owner.targets, stand.owner.edits = [Broken(502, "It fell.")], True
     answer = stand.page(stand.ask().page(), {})
     assert (answer.status, json.loads(answer.body)["error"]) == (502, "The app did not start. It fell.")
+
+
+def test_what_the_control_plane_shows_itself_is_asked_of_it_as_it_was_asked(stand: Stand) -> None:
+    stand.owner.targets = [ControlPlane()]
+    answer = stand.ask()
+    assert (answer.status, answer.headers) == (200, {**answer.headers, "x-ph-to": "page"})
+    assert "x-ph-path" not in answer.headers
+
+
+def test_programs_are_told_in_json_what_is_not_there(stand: Stand) -> None:
+    stand.owner.targets = [Broken(404, "There is no file x in it.")]
+    answer = stand.ask()
+    assert (answer.status, json.loads(answer.body)["code"]) == (404, 4)
+    stand.owner.targets = [Broken(403, "The owner has locked it.")]
+    assert json.loads(stand.ask().body)["code"] == 19
 
 
 def test_what_was_never_deployed_is_said_at_once(stand: Stand) -> None:

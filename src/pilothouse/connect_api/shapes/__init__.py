@@ -1,12 +1,21 @@
 """How our nouns look on the wire (connect-wire-api §3.3 to §3.5). All keys are always there; unknown is null."""
 
-from pilothouse.connect_api.shapes.bundles import bundle, job
-from pilothouse.connect_api.shapes.content import ROLE_OF_SHARE, SETTABLE, SHARE_OF_ROLE, content, permission, vanity
-from pilothouse.connect_api.shapes.legacy import legacy_content
+from pilothouse.connect_api.shapes.bundles import build, bundle, job, package, task
+from pilothouse.connect_api.shapes.content import (
+    ROLE_OF_SHARE,
+    SETTABLE,
+    SHARE_OF_ROLE,
+    content,
+    dashboard_url,
+    permission,
+    vanity,
+)
+from pilothouse.connect_api.shapes.legacy import legacy_bundle, legacy_content, legacy_job, legacy_task
 from pilothouse.connect_api.shapes.moments import moment
 from pilothouse.connect_api.shapes.people import group, key, legacy_user, user
 
 __all__ = [
-    "ROLE_OF_SHARE", "SETTABLE", "SHARE_OF_ROLE", "bundle", "content", "group", "job", "key", "legacy_content",
-    "legacy_user", "moment", "permission", "user", "vanity",
+    "ROLE_OF_SHARE", "SETTABLE", "SHARE_OF_ROLE", "build", "bundle", "content", "dashboard_url", "group", "job", "key",
+    "legacy_bundle", "legacy_content", "legacy_job", "legacy_task", "legacy_user", "moment", "package", "permission", "task",
+    "user", "vanity",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Bundles and jobs (connect-wire-api §3.5)."""
+"""Bundles, jobs, tasks and packages (connect-wire-api §2.2, §3.3, §3.5)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,14 @@ from typing import Any
 
 from pilothouse.connect_api.shapes.moments import moment
 from pilothouse.content.models import Bundle, Content
+from pilothouse.content.service import Build, UsedPackage
 from pilothouse.identity.models import User
 from pilothouse.launcher.models import Job
+from pilothouse.tasks import TaskView
+
+ACTIVE, FINALIZED = 0, 2
+#: What a build is called, by the language whose packages it restores.
+TAGS = {"python": "python_restore", "r": "packrat_restore"}
 
 
 def bundle(row: Bundle, *, content: Content, created_by: User | None) -> dict[str, Any]:
@@ -43,26 +49,82 @@ def bundle(row: Bundle, *, content: Content, created_by: User | None) -> dict[st
 
 def job(row: Job, *, content: Content) -> dict[str, Any]:
     return {
+        **_job(content, row.key, row.tag, "" if row.bundle_id is None else str(row.bundle_id)),
         "id": str(row.id),
         "pid": "" if row.pid is None else str(row.pid),
+        "start_time": moment(row.started_at or row.queued_at),
+        "end_time": moment(row.ended_at),
+        "last_heartbeat_time": moment(row.ended_at or row.started_at or row.queued_at),
+        "queued_time": moment(row.queued_at),
+        "exit_code": row.exit_code,
+        "status": FINALIZED if row.ended_at else ACTIVE,
+        "hostname": row.node,
+        "cluster": row.cluster,
+        "run_as": row.run_as,
+    }
+
+
+def build(row: Build, *, content: Content) -> dict[str, Any]:
+    """A deploy or build looks like a job; it is known by its task's key, in all places where a job's number stands."""
+    task = row.task
+    return {
+        **_job(content, task.key, TAGS.get(row.language, "unknown"), str(row.bundle_id)),
+        "id": task.key,
+        "start_time": moment(task.started_at or task.created_at),
+        "end_time": moment(task.ended_at),
+        "last_heartbeat_time": moment(task.ended_at or task.started_at or task.created_at),
+        "queued_time": moment(task.created_at),
+        "exit_code": task.code if task.ended_at else None,
+        "status": FINALIZED if task.ended_at else ACTIVE,
+    }
+
+
+def task(view: TaskView) -> dict[str, Any]:
+    return {
+        "id": view.key,
+        "output": list(view.lines),
+        "result": None,
+        "finished": view.is_finished,
+        "code": view.code,
+        "error": view.error,
+        "last": view.last,
+    }
+
+
+def package(row: UsedPackage) -> dict[str, Any]:
+    """As content lists it; the list over all content adds whose it is."""
+    return {
+        "language": row.language,
+        "language_version": row.language_version,
+        "name": row.name,
+        "version": row.version,
+        "hash": row.hash,
+    }
+
+
+def _job(content: Content, key: str, tag: str, bundle_id: str) -> dict[str, Any]:
+    """What each job has, in the order of the protocol."""
+    return {
+        "id": "",
+        "pid": "",
         "ppid": "",
-        "key": row.key,
+        "key": key,
         "remote_id": None,
         "app_id": str(content.id),
         "content_id": str(content.id),
         "content_guid": content.guid,
         "variant_id": "0",
-        "bundle_id": "" if row.bundle_id is None else str(row.bundle_id),
-        "start_time": moment(row.started_at or row.queued_at),
-        "end_time": moment(row.ended_at),
-        "last_heartbeat_time": moment(row.ended_at or row.started_at or row.queued_at),
-        "queued_time": moment(row.queued_at),
+        "bundle_id": bundle_id,
+        "start_time": None,
+        "end_time": None,
+        "last_heartbeat_time": None,
+        "queued_time": None,
         "queue_name": None,
-        "tag": row.tag,
-        "exit_code": row.exit_code,
-        "status": 2 if row.ended_at else 0,
-        "hostname": row.node,
-        "cluster": row.cluster,
+        "tag": tag,
+        "exit_code": None,
+        "status": ACTIVE,
+        "hostname": "",
+        "cluster": "Local",
         "image": None,
-        "run_as": row.run_as,
+        "run_as": "",
     }

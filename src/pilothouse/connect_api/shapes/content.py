@@ -53,8 +53,18 @@ def content(row: Content, *, owner_guid: str, share: Share, public_url: str) -> 
         "owner_guid": owner_guid,
         "app_role": ROLE_OF_SHARE[share],
         "content_url": f"{public_url}/content/{row.guid}/",
-        "dashboard_url": f"{public_url}/connect/#/apps/{row.guid}",
+        "dashboard_url": dashboard_url(row, public_url),
+        "draft_marker_enabled": False,
+        "metrics_collection_enabled": True,
+        "notify_on_share": False,
+        "otel_enabled": False,
+        "public_content_status": None,
     }
+
+
+def dashboard_url(row: Content, public_url: str) -> str:
+    """Where people look after it. Clients append ``/access``, ``/logs`` or ``/draft/{id}``."""
+    return f"{public_url}/connect/#/apps/{row.guid}"
 
 
 def permission(row: Access, *, content_guid: str, principal: User | Group) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pilothouse.content.pages import (
     gallery,
     item,
     log,
+    picture,
     questions,
     runtime,
     settings,
@@ -19,5 +20,20 @@ from pilothouse.content.pages import (
 )
 
 router = APIRouter(include_in_schema=False)
-for part in (gallery, data, api, item, asking, questions, access, variables, versions, runtime, usage, log, settings):
+for part in (
+    gallery,
+    data,
+    api,
+    item,
+    asking,
+    questions,
+    access,
+    variables,
+    versions,
+    runtime,
+    usage,
+    log,
+    settings,
+    picture,
+):
     router.include_router(part.router)

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, false, or_, select
 
 from pilothouse.audit.service import record
 from pilothouse.base import clock
-from pilothouse.base.access import OpenTo, Permission, Principal, ResourceRef, Role, may, require
+from pilothouse.base.access import OpenTo, Permission, Principal, ResourceRef, Role, Share, may, require
 from pilothouse.base.errors import Denied, NotAuthenticated
 from pilothouse.base.ids import is_guid, new_guid, new_key
 from pilothouse.content.contract import ContentInvalid, ContentUnknown, NameTaken
@@ -39,6 +39,8 @@ NEVER_NULL = {
     "run_as_current_user": False,
     "access_type": OpenTo.ACL.value,
 }
+#: Who content would run as. There is nobody to choose from.
+ACCOUNTS = ("run_as", "run_as_current_user")
 RESTARTING = frozenset({"memory_request", "memory_limit", "cpu_request", "cpu_limit", "load_group", "run_as"})
 
 
@@ -155,20 +157,24 @@ def content_of_id(
     return _visible(tx, actor, stage, tx.get(Content, number), permission, str(number))
 
 
-def visible(actor: Principal, stage: StageRef) -> Select[Any]:
-    """The query of all content that ``actor`` may see in this stage."""
+def visible(actor: Principal, stage: StageRef, share: Share = Share.VIEWER) -> Select[Any]:
+    """The query of all content in this stage that ``actor`` has at least this share in; administrators have every share."""
     alive = select(Content).where(Content.stage_id == stage.id, Content.deleted_at.is_(None))
     if actor.has_role(Role.ADMINISTRATOR) and actor.bound_to is None:
         return alive
     if actor.id is None:
-        return alive.where(Content.access_type == OpenTo.ALL.value)
+        return alive.where(Content.access_type == OpenTo.ALL.value) if share is Share.VIEWER else alive.where(false())
+    if share is Share.OWNER:
+        return alive.where(Content.owner_id == actor.id)
     named = [Access.user_id == actor.id]
     if actor.groups:
         named.append(Access.group_id.in_(actor.groups))
-    on_list = Content.id.in_(select(Access.content_id).where(or_(*named)))  # a set made once, not a look for each row
-    return alive.where(
-        or_(Content.owner_id == actor.id, Content.access_type.in_([OpenTo.ALL.value, OpenTo.LOGGED_IN.value]), on_list)
-    )
+    listed = select(Access.content_id).where(or_(*named))  # a set made once, not a look for each row
+    if share is Share.EDITOR:
+        editors = listed.where(Access.share == Share.EDITOR.value)
+        return alive.where(or_(Content.owner_id == actor.id, Content.id.in_(editors)))
+    is_open = Content.access_type.in_([OpenTo.ALL.value, OpenTo.LOGGED_IN.value])
+    return alive.where(or_(Content.owner_id == actor.id, is_open, Content.id.in_(listed)))
 
 
 def _visible(
@@ -213,6 +219,12 @@ def _checked(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _field(name: str, value: Any) -> Any:
+    if name in ACCOUNTS and (value == "" or value is False):
+        return NEVER_NULL.get(name)
+    if name in ACCOUNTS and isinstance(value, str if name == "run_as" else bool):
+        raise ContentInvalid(
+            f"“{name}” can't be {str(value)[:60]!r}: content runs under an account of its own here. Leave it out."
+        )
     if value is None and (
         name in TEXTS or name in WHOLE or name in REAL or name in FLAGS or name in ("access_type", "idle")
     ):
@@ -225,7 +237,7 @@ def _field(name: str, value: Any) -> Any:
         return float(value)
     if name in FLAGS and isinstance(value, bool):
         return value
-    if name == "access_type" and value in set(OpenTo):
+    if name == "access_type" and value in list(OpenTo):
         return value
     if name == "idle" and value in ("freeze", "stop", "keep"):
         return value

@@ -17,6 +17,7 @@ from pilothouse.base.access import Permission, Principal, Resource, ResourceRef,
 from pilothouse.base.errors import PilothouseError
 from pilothouse.content.models import Bundle, Content, WorkerState
 from pilothouse.content.models import Worker as WorkerRow
+from pilothouse.content.service.deployments import DEPLOY, UNDER_WAY
 from pilothouse.content.service.manifests import kind_of, parse_manifest
 from pilothouse.content.service.scaling import Chooser, Ready
 from pilothouse.content.service.sharing import resource_of
@@ -24,13 +25,28 @@ from pilothouse.content.service.terms import Terms
 from pilothouse.content.service.vanity import VanityPaths
 from pilothouse.content.service.workers import LIVE, failure
 from pilothouse.db import Database, Memory, Tx, Watch
-from pilothouse.gateway.contract import Asked, Asleep, Broken, Busy, Place, Start, StaticFile, Target, Timeout, Worker
+from pilothouse.gateway.contract import (
+    Asked,
+    Asleep,
+    Broken,
+    Busy,
+    ControlPlane,
+    Place,
+    Start,
+    StaticFile,
+    Target,
+    Timeout,
+    Worker,
+)
 from pilothouse.identity.models import User
 from pilothouse.launcher.models import Job
 from pilothouse.storage.unpack import content_root
+from pilothouse.tasks.models import Task
 
 CONTENT = re.compile(r"/content/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{1,18})(/.*)?")
 REVISION = re.compile(r"(_bundle|_rev)([0-9]{1,18})(/.*)?")
+#: Below content's own address, not below a path of its own: what the control plane answers.
+THUMBNAIL = "__thumbnail__"
 TEXT = {
     ".html": "html",
     ".htm": "html",
@@ -42,6 +58,7 @@ TEXT = {
 }
 
 
+UNPACKING_S = 60.0
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -64,15 +81,19 @@ class _Known:
 
 @dataclass(frozen=True)
 class _Runnable:
-    """What they remember of one bundle: the folder its files are in, and whether they are sent as they are."""
+    """What they remember of one bundle: the folder its files are in, and whether they are sent as they are.
+
+    Of one that was not unpacked yet only whose it is.
+    """
 
     id: int
     content_id: int
-    digest: str
-    serves_files: bool
-    strips_prefix: bool
-    start_page: str
-    root: Path | None
+    digest: str = ""
+    serves_files: bool = False
+    strips_prefix: bool = False
+    start_page: str = ""
+    root: Path | None = None
+    is_unpacked: bool = False
 
 
 @dataclass(frozen=True)
@@ -174,14 +195,22 @@ class ContentRoutes:
         if known is None:
             return Broken(404, "It was deleted.")
         log_url = f"{self._public_url(place.stage_id)}/_/content/{known.guid}/log"
+        if place.rest == THUMBNAIL and place.mount.endswith(f"/content/{known.guid}/"):
+            return ControlPlane()
         number = place.bundle_id or known.bundle_id
         bundle = self._bundles.get(number) if number is not None else None
         if bundle is None:
             return Broken(503, "Nothing was deployed here yet.", log_url)
         if known.locked:
             return Broken(403, known.locked_message, log_url, is_locked=True)
+        if not bundle.is_unpacked:
+            return self._unpacking(bundle, log_url)
         if bundle.serves_files:
             return self._file(bundle, place, log_url)
+        if place.mount.endswith(f"/_rev{bundle.id}/"):
+            return Broken(
+                404, "Only of files is an earlier version shown. Deploy this bundle again to see it.", log_url
+            )
         return self._to_worker(known, bundle, place, asked) or self._none_ready(known, bundle.id, log_url)
 
     def _to_worker(self, known: _Known, bundle: _Runnable, place: Place, asked: Asked) -> Target | None:
@@ -211,6 +240,16 @@ class ContentRoutes:
         number = place.bundle_id or (known.bundle_id if known else None)
         if known is not None and number is not None:
             self._rouse(known.id, number, principal.id)
+
+    def _unpacking(self, bundle: _Runnable, log_url: str) -> Target:
+        """Clients read a version as soon as its deploy was asked for: they wait as long as that may still unpack it."""
+        of_content = (Task.subject_kind == "content", Task.subject_id == bundle.content_id)
+        under_way = select(Task.id).where(Task.kind == DEPLOY, Task.state.in_(UNDER_WAY), *of_content)
+        with self._database.read() as tx:
+            is_deploying = tx.scalar(under_way.where(Task.args["bundle_id"].as_integer() == bundle.id).limit(1))
+        if is_deploying is not None:
+            return Asleep(starting=True, timeout_s=UNPACKING_S)
+        return Broken(404, f"Bundle {bundle.id} was not deployed.", log_url)
 
     def _file(self, bundle: _Runnable, place: Place, log_url: str) -> Target:
         """A regular file below the bundle's folder; a folder's index.html; the start page for the mount itself."""
@@ -257,8 +296,10 @@ class ContentRoutes:
         with self._database.read() as tx:
             bundle = tx.get(Bundle, number)
             content = tx.get(Content, bundle.content_id) if bundle else None
-        if bundle is None or content is None or bundle.deleted_at is not None or bundle.manifest is None:
+        if bundle is None or content is None or bundle.deleted_at is not None:
             return None
+        if bundle.manifest is None:
+            return _Runnable(bundle.id, content.id)
         try:
             manifest = parse_manifest(bundle.manifest)
             kind = kind_of(manifest)
@@ -267,7 +308,7 @@ class ContentRoutes:
         folder = self._folder(content, bundle)
         root = content_root(folder).resolve() if folder.is_dir() else None
         start = manifest.primary_html or "index.html"
-        return _Runnable(bundle.id, content.id, bundle.digest, kind.serves_files, kind.strips_prefix, start, root)
+        return _Runnable(bundle.id, content.id, bundle.digest, kind.serves_files, kind.strips_prefix, start, root, True)
 
     def _read_standing(self, bundle_id: int) -> _Standing:
         with self._database.read() as tx:

@@ -49,6 +49,9 @@ class _Deploy:
             run.log(f"Bundle {self.bundle_id} was built and verified before, and is up.")
         else:
             self.build()
+        if not run.args.get("verify", True):
+            run.log(f"Bundle {self.bundle_id} is built; nothing was started, and what is active did not change.")
+            return {}
         if not run.args["activate"]:
             run.log(f"Bundle {self.bundle_id} is ready as a draft; what is active did not change.")
             return {}
@@ -76,7 +79,7 @@ class _Deploy:
             run.step("lock", lambda: self.lock(kind))
             run.log("Restoring the library …")
             run.step("library", lambda: self.restore(kind))
-        if not kind.serves_files:
+        if not kind.serves_files and run.args.get("verify", True):
             run.log("Starting it once to see that it runs …")
             run.step("verify", self.verify)
 

@@ -17,6 +17,7 @@ from pilothouse.launcher.models import Job
 from pilothouse.storage import custody
 
 GRACE = timedelta(hours=1)
+PIN = "pin"
 
 
 def sweep(engines: ContentEngines, *, bundles_kept: int, jobs_kept: timedelta) -> None:
@@ -40,10 +41,15 @@ def sweep(engines: ContentEngines, *, bundles_kept: int, jobs_kept: timedelta) -
 
 
 def _drop_old_bundles(tx: Tx, kept: int) -> None:
-    """Mark all but the newest ``kept`` bundles of each content as deleted; never the active one, or one that runs."""
+    """Mark all but the newest ``kept`` bundles of each content as deleted; never the active one, or one that runs.
+
+    Those of a pin are versions of data: only people remove them.
+    """
     newest_first = func.row_number().over(partition_by=Bundle.content_id, order_by=Bundle.id.desc())
     number = newest_first.label("number")
-    numbered = select(Bundle.id, number).where(Bundle.deleted_at.is_(None)).subquery()
+    pins = select(Content.id).where(Content.category == PIN)
+    kinds = (Bundle.deleted_at.is_(None), Bundle.content_id.not_in(pins))
+    numbered = select(Bundle.id, number).where(*kinds).subquery()
     active = select(Content.bundle_id).where(Content.bundle_id.is_not(None))
     running = select(Worker.bundle_id).where(Worker.state.in_(ALIVE))
     old = select(numbered.c.id).where(numbered.c.number > kept)

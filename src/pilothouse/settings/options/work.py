@@ -89,7 +89,7 @@ class Content(Section):
     samples_kept: Duration = timedelta(days=30)
     """What workers used, once a minute, is kept this long."""
     bundles_kept: int = Field(20, ge=2)
-    """Bundles kept for each content; older inactive ones are removed."""
+    """Bundles kept for each content; older inactive ones are removed. All versions of a pin stay until somebody deletes them."""
 
 
 class Runtimes(Section):
