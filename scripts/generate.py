@@ -264,7 +264,8 @@ def protocol() -> str:
         "# The publishing protocol",
         "",
         "Below `{server}/__api__`, or below `{server}` where it says so; a stage with a path of its own has all of it there too.",
-        "Clients that speak it need no setting but the address.",
+        "Clients that speak it need no setting but the address. What each endpoint takes and answers stands at `{server}/__docs__/api` of",
+        "every installation, and in the OpenAPI document `{server}/__docs__/api/openapi.json`.",
         "",
     ]
     for chapter, rows in CHAPTERS.items():

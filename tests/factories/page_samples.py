@@ -383,6 +383,7 @@ def reader_samples() -> list[Sample]:
         Sample("account-german", "identity/account.html", {"view": account(role="viewer", may_publish=False)}, role=Role.VIEWER, language="de"),
         Sample("login-german", "identity/login.html", {"view": people.LoginView("/_/content")}, False, language="de"),
         Sample("refusal", "web/refusal.html", {"view": refused()}),
+        Sample("api-docs", "web/api_docs.html", {"view": api_docs()}),
         Sample("nothing-here", "web/refusal.html", {"view": web.Refusal("Nothing here", "There is no such page. Check the address.", [web.Action("Home", "/")], request_id="7c1f0a52")}),
         Sample("mistake-german", "web/refusal.html", {"view": web.Refusal("Das ging schief", "Der Server hat einen Fehler gemacht.", [web.Action("Start", "/")], request_id="7c1f0a52")}, role=Role.VIEWER, language="de"),
     ]  # fmt: skip
@@ -400,6 +401,23 @@ def refused() -> web.Refusal:
             ("Who decides", "Amara Okoye"),
         ],
     )
+
+
+def api_docs() -> web.ApiView:
+    """The protocol with one endpoint of each shape."""
+    command = f'curl -X PUT -H "Authorization: Key $KEY" "{SERVER}/__api__/v1/content/{{guid}}/vanity" -d \'{{…}}\''
+    put = web.Endpoint(
+        "PUT",
+        "/v1/content/{guid}/vanity",
+        "A path of its own.",
+        [("guid", "path", "string")],
+        "{\n  path: string\n}",
+        "Vanity",
+        "200",
+        command,
+    )
+    gone = replace(put, method="DELETE", takes="", gives="", status="204", words="", parameters=[])
+    return web.ApiView(SERVER, [("Content", [put, gone])], [("Vanity", "{\n  path: string\n}"), ("Error", "{\n  code: integer\n}")])  # fmt: skip
 
 
 def german_filters() -> list[content.Filter]:
@@ -429,4 +447,6 @@ def state_pages() -> dict[str, bytes]:
         "state-locked-german": pages.locked(LONG, "", language="de"),
         "state-not-found": pages.not_found(),
         "state-unavailable": pages.unavailable(),
+        "state-not-entered": pages.not_entered("/_/enter?url=%2Fcontent%2Fx%2F"),
+        "state-not-entered-german": pages.not_entered("/_/enter?url=%2Fcontent%2Fx%2F", language="de"),
     }  # fmt: skip

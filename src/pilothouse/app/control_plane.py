@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from pilothouse.app.dashboard import dashboard
 from pilothouse.app.front import App, Front
@@ -27,6 +28,7 @@ from pilothouse.asgi.texts import chosen_language
 from pilothouse.base import clock
 from pilothouse.connect_api.application import application
 from pilothouse.connect_api.context import Wire
+from pilothouse.connect_api.described import document
 from pilothouse.content.service.routes import ContentRoutes
 from pilothouse.content.service.scaling import UNSEEN_S, Activity, Chooser
 from pilothouse.content.service.workers import wanted_worker
@@ -198,7 +200,8 @@ class ControlPlane:
     def _front(self) -> Front:
         house = self.house
         states = StatePages(house.loaded.settings.web)
-        pages = Pages(_texts(states))
+        pages, protocol, main = Pages(_texts(states)), application(wire_of(house)), dashboard(house)
+        main.state.protocol_document = partial(_described, protocol, house.loaded.settings.connect_api.version)
         return Front(
             secret=door_secret(house.loaded.home / "keys"),
             stages=house.stages,
@@ -206,8 +209,8 @@ class ControlPlane:
             xsrf_key=house.xsrf_key,
             door=self.metrics.door(self._door(pages)),
             pages=pages,
-            protocol=application(wire_of(house)),
-            dashboard=dashboard(house),
+            protocol=protocol,
+            dashboard=main,
             open_to_all={"/healthz": healthz, "/readyz": readyz(self.readiness)},
             metrics=self._scrape(),
             states=states,
@@ -273,6 +276,10 @@ def _visitors(house: House) -> Visitors:
         return stage.usage if stage else COUNTS
 
     return Visitors(usage_of, load_key(house.loaded.home / "keys" / "usage.json"))
+
+
+def _described(protocol: FastAPI, version: str, server: str) -> dict[str, Any]:
+    return document(protocol, server=server, version=version)
 
 
 def _texts(pages: StatePages) -> PageTexts:

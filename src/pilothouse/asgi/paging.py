@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field
 
 T = TypeVar("T")
 
-PageNumber = Annotated[int, Query(ge=1, description="Pages count from 1.")]
+#: Times the largest page it still fits a database's integer.
+PageNumber = Annotated[int, Query(ge=1, le=10**9, description="Pages count from 1.")]
 PageSize = Annotated[int, Query(ge=1, le=500, description="Items on a page.")]
 #: The number of a row, in a path or a query: what fits the column and nothing else.
 RowId = Annotated[int, Field(ge=1, le=2**63 - 1)]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
 from pilothouse.asgi import xsrf
 from pilothouse.asgi.context import ClientAddress, SignedIn
+from pilothouse.asgi.paging import PageNumber, PageSize, RowId
 from pilothouse.asgi.patience import apart
 from pilothouse.base.access import Role
 from pilothouse.base.errors import Invalid
@@ -23,8 +24,6 @@ from pilothouse.identity.contract import BootstrapDisabled, InvalidKey
 from pilothouse.identity.models import User
 
 router = APIRouter()
-PageNumber = Annotated[int, Query(ge=1)]
-PageSize = Annotated[int, Query(ge=1, le=500)]
 
 
 class CredentialsMissing(Invalid):
@@ -84,7 +83,7 @@ def create_key(guid: Guid, body: JsonObject, caller: SignedIn, wire: WireOf) -> 
 
 
 @router.delete("/v1/users/{guid}/keys/{key_id}", status_code=204)
-def revoke_key(guid: Guid, key_id: int, caller: SignedIn, wire: WireOf) -> Response:
+def revoke_key(guid: Guid, key_id: RowId, caller: SignedIn, wire: WireOf) -> Response:
     with wire.database.write() as tx:
         people.revoke_key(tx, caller, people.get_key(tx, people.get_user(tx, guid), key_id))
     return Response(status_code=204)

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pilothouse.web import (
     activity,
     announcements,
+    api_docs,
     connect,
     content_overview,
     home,
@@ -27,5 +28,5 @@ from pilothouse.web import (
 router = APIRouter(include_in_schema=False)
 for part in (home, overview, jobs, queue, storage, options, connect, palette, news, waiting, people, activity, search):
     router.include_router(part.router)
-for part in (announcements, landing, member, content_overview):
+for part in (api_docs, announcements, landing, member, content_overview):
     router.include_router(part.router)

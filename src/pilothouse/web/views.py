@@ -307,3 +307,26 @@ class Refusal:
     detail: str = ""
     request_id: str = ""
     facts: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One row as the page shows it. ``takes`` and ``gives`` are schemas as text; empty where there is nothing to say."""
+
+    method: str
+    path: str
+    words: str
+    parameters: list[tuple[str, str, str]]
+    takes: str
+    gives: str
+    status: str
+    command: str
+
+
+@dataclass(frozen=True)
+class ApiView:
+    """The whole page: chapters with endpoints, and the nouns that they name."""
+
+    server: str
+    chapters: list[tuple[str, list[Endpoint]]]
+    nouns: list[tuple[str, str]]
