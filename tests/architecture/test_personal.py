@@ -34,6 +34,7 @@ KNOWN = {
     ("steward", "user_id"): GONE,
     ("steward", "named_by_id"): LEFT,
     ("announcement", "created_by_id"): LEFT,
+    ("image_access", "user_id"): GONE,
 }
 NAMES = ("user_id", "owner_id", "actor_id", "principal_id", "by_id", "person_id", "author_id")
 

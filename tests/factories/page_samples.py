@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.factories import tag_pages
 from tests.factories import together_pages as together
 from tests.factories.item_pages import comparison, deploys, effects, runtime, usage
 from tests.factories.pages import (
@@ -272,6 +273,21 @@ def samples() -> list[Sample]:
             {"view": users([f"{LONG} {n}" for n in range(25)], pager=people.Pager(2, 400, "#", "#"))},
         ),
         Sample("admin-groups", "identity/groups.html", {"view": groups()}),
+        Sample(
+            "admin-tags", "content/tags.html", {"view": tag_pages.tags(editor=tag_pages.editor(), done=tag_pages.DONE)}
+        ),
+        Sample(
+            "admin-tags-bare",
+            "content/tags.html",
+            {
+                "view": tag_pages.tags(
+                    editor=tag_pages.editor(""),
+                    problem="There is a tag “Sales” at the same place. Choose another name.",
+                )
+            },
+        ),
+        Sample("admin-tags-many", "content/tags.html", {"view": tag_pages.many()}),
+        Sample("admin-tags-empty", "content/tags.html", {"view": tag_pages.tags(nodes=[])}),
         Sample("admin-groups-empty", "identity/groups.html", {"view": people.GroupsView([], [])}),
         Sample("admin-jobs", "web/jobs.html", {"view": jobs()}),
         Sample("admin-queue", "web/queue.html", {"view": queue()}),

@@ -16,10 +16,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from pilothouse.app.dashboard import dashboard
+from pilothouse.app.doctor import check_task
 from pilothouse.app.front import App, Front
 from pilothouse.app.gauges import Sources
 from pilothouse.app.health import Readiness, database_look, gateway_look, healthz, readyz, schema_look, tasks_look
 from pilothouse.app.house import House, build
+from pilothouse.app.letters import post_of
 from pilothouse.app.metrics import Metrics
 from pilothouse.app.scrape import guard_of, scrape
 from pilothouse.app.server import bootstrap_secret
@@ -29,10 +31,20 @@ from pilothouse.base import clock
 from pilothouse.connect_api.application import application
 from pilothouse.connect_api.context import Wire
 from pilothouse.connect_api.described import document
+from pilothouse.connect_api.system import CHECK
+from pilothouse.content.service.caches import CLEAR
 from pilothouse.content.service.routes import ContentRoutes
 from pilothouse.content.service.scaling import UNSEEN_S, Activity, Chooser
 from pilothouse.content.service.workers import wanted_worker
-from pilothouse.content.tasks import SAMPLE_S, Reconciler, Sampler, deploy_task, drop_samples, start_task
+from pilothouse.content.tasks import (
+    SAMPLE_S,
+    Reconciler,
+    Sampler,
+    clear_cache_task,
+    deploy_task,
+    drop_samples,
+    start_task,
+)
 from pilothouse.content.tasks import sweep as sweep_content
 from pilothouse.content.tasks.rouse import Rouser
 from pilothouse.db import DatabaseDown, Listener
@@ -49,7 +61,9 @@ from pilothouse.gateway.serving import door_secret, running_since
 from pilothouse.gateway.usage import UsageReader
 from pilothouse.gateway.usage import sweep as sweep_usage
 from pilothouse.gateway.visitors import COUNTS, Visitors
+from pilothouse.identity.service.mail import SEND
 from pilothouse.identity.service.oauth import sweep as sweep_programs
+from pilothouse.identity.tasks import send_task
 from pilothouse.launcher.contract import Launcher
 from pilothouse.settings import Loaded
 from pilothouse.stages import sync
@@ -132,6 +146,9 @@ class ControlPlane:
         handlers: dict[str, Handler] = {
             "content.deploy": deploy_task(engines),
             "content.start_worker": start_task(engines),
+            SEND: send_task(post_of(self.house)),
+            CLEAR: clear_cache_task(engines),
+            CHECK: check_task(self.house.loaded),
             SWEEP: self._sweep,
         }
         return {kind: self.metrics.task(kind, handler) for kind, handler in handlers.items()}
@@ -308,6 +325,7 @@ def wire_of(house: House) -> Wire:
         blobs=house.blobs,
         launcher=house.launcher,
         runtimes=house.runtimes,
+        has_library=house.has_library,
         public_url=house.public_url,
         worker_rules=house.engines.rules,
         rules=house.rules,

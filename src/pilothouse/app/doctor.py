@@ -7,10 +7,10 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
-from pilothouse.app.house import made, runtimes_of, sinks_of
+from pilothouse.app.house import channel_of, made, runtimes_of, sinks_of
 from pilothouse.app.owner import acting_for, server_user
 from pilothouse.app.server import bootstrap_secret
 from pilothouse.app.serving import gateway_user
@@ -21,8 +21,10 @@ from pilothouse.db import Database
 from pilothouse.db.schema import check
 from pilothouse.gateway.envoy.binary import find
 from pilothouse.launcher import launchers
+from pilothouse.notify.contract import ChannelDown
 from pilothouse.runtimes.matching import NEWEST, TITLES
 from pilothouse.settings import Loaded, weak_points
+from pilothouse.tasks import Handler, Run
 
 LOW_DISK = 2 * 1024**3
 #: What happens in a second or two is not late.
@@ -45,8 +47,17 @@ class Finding:
 
 def examine(loaded: Loaded) -> list[Finding]:
     """All findings, in the order an administrator would look."""
-    parts = (_machine, _home, _database, _gateway, _runtimes, _jobs, _audit, _settings)
+    parts = (_machine, _home, _database, _gateway, _runtimes, _jobs, _audit, _mail, _settings)
     return [finding for part in parts for finding in _guarded(part, loaded)]
+
+
+def check_task(loaded: Loaded) -> Handler:
+    """The handler of ``system.check``: the same looks, from the running server."""
+
+    def check_all(run: Run) -> dict[str, Any]:
+        return run.step("examine", lambda: {"findings": [asdict(finding) for finding in examine(loaded)]})
+
+    return check_all
 
 
 def _guarded(part: Callable[[Loaded], Iterator[Finding]], loaded: Loaded) -> list[Finding]:
@@ -149,6 +160,19 @@ def _audit(loaded: Loaded) -> Iterator[Finding]:
             )
         else:
             yield Finding("good", "audit", f"{sink} has the audit trail.")
+
+
+def _mail(loaded: Loaded) -> Iterator[Finding]:
+    channel = channel_of(loaded)
+    if channel is None:
+        yield Finding("good", "mail", "None is sent. Set notify.channel if people should hear of requests and answers.")
+        return
+    try:
+        channel.check()
+    except ChannelDown as error:
+        yield Finding("weak", "mail", str(error))
+    else:
+        yield Finding("good", "mail", "The mail server lets us in.")
 
 
 def _settings(loaded: Loaded) -> Iterator[Finding]:

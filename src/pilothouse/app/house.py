@@ -25,6 +25,8 @@ from pilothouse.identity.service.exchange import Exchange
 from pilothouse.identity.service.passwords import set_concurrency
 from pilothouse.launcher import launchers
 from pilothouse.launcher.contract import Launcher
+from pilothouse.notify import message_channels
+from pilothouse.notify.contract import Channel
 from pilothouse.outbound import Outbound
 from pilothouse.runtimes import library_restorers
 from pilothouse.runtimes.contract import Runtime
@@ -56,6 +58,7 @@ class House:
     exchange: Exchange
     origins: Origins
     engines: ContentEngines
+    channel: Channel | None = None
 
     @property
     def secrets(self) -> Secrets:
@@ -76,6 +79,11 @@ class House:
     @property
     def runtimes(self) -> Callable[[], list[Runtime]]:
         return self.engines.runtimes
+
+    def has_library(self, language: str, key: str) -> bool:
+        """Whether the packages of this name are on disk."""
+        found = self.engines.languages.get(language)
+        return found is not None and found.restorer.find(key) is not None
 
     @property
     def is_https(self) -> bool:
@@ -112,6 +120,7 @@ def build(loaded: Loaded) -> House:
         exchange=Exchange(database, settings.trusted_issuers, Outbound(settings.identity.issuer_networks)),
         origins=origins_of(loaded),
         engines=_engines(loaded, database, load_secrets(keys / "secrets.json"), Stages(database, watch)),
+        channel=channel_of(loaded),
     )
 
 
@@ -122,6 +131,12 @@ def sinks_of(loaded: Loaded) -> dict[str, AuditSink]:
         sink = made(audit_sinks, name).from_settings(loaded.home, loaded.settings.audit)
         found[f"{name}@{disk_id(loaded.home)}" if sink.is_local else name] = sink
     return found
+
+
+def channel_of(loaded: Loaded) -> Channel | None:
+    """How mails leave; ``None`` where the settings name no way. Raises `UnknownChoice`."""
+    name = loaded.settings.notify.channel
+    return made(message_channels, name).from_settings(loaded.settings.notify) if name else None
 
 
 def _engines(loaded: Loaded, database: Database, secrets: Secrets, stages: Stages) -> ContentEngines:

@@ -36,6 +36,7 @@ ADMINISTRATION_PARTS = tuple(
         ("announcements", "Announcements", "/announcements", "bell"),
         ("users", "Users", "/users", "users"),
         ("groups", "Groups", "/groups", "users-group"),
+        ("tags", "Tags", "/tags", "tag"),
         ("storage", "Storage", "/storage", "database"),
         ("audit", "Audit", "/audit", "history"),
         ("settings", "Settings", "/settings", "settings"),

@@ -37,10 +37,12 @@ def _fields(*names: str, **others: Verdict) -> dict[str, Verdict]:
 AUDITED: Mapping[str, Mapping[str, Verdict]] = {
     "user": _fields(
         "role", "locked", "provider", "must_set_password", "confirmed",
-        username=_SECRET, email=_SECRET, first_name=_SECRET, last_name=_SECRET, department=_SECRET, site=_SECRET, title=_SECRET,
+        username=_SECRET, external_id=_SECRET, email=_SECRET, first_name=_SECRET, last_name=_SECRET, department=_SECRET, site=_SECRET, title=_SECRET,
         locale=_SECRET, timezone=_SECRET, password=_SECRET,
     ),
-    "group": _fields("name", "owner_id", "user_id"),
+    "group": _fields("name", "owner_id", "user_id", "inner_id", "external_id"),
+    "tag": _fields("name", "parent_id"),
+    "image": _fields("title", "name", "matching", "cluster_name", "user_id", "group_id", description=_SECRET, document=_SECRET),
     "login": _fields("provider", "address", "user_id", "host"),
     "api_key": _fields("user_id", "role_cap", "bound_kind", "bound_id", "expires_at", name=_SECRET),
     "token": _fields("user_id"),
@@ -68,13 +70,18 @@ AUDITED: Mapping[str, Mapping[str, Verdict]] = {
     "runtime": _fields("language", "version"),
     "secrets": _fields("sealed", "key_id", "dropped"),
     "grants": _fields("key_id"),
+    "cache": _fields("language", "version"),
+    "mail": _fields(),
 }  # fmt: skip
 
 #: Every event: a permission's words in the past tense.
 EVENTS = frozenset({
     "identity:user:created", "identity:user:updated", "identity:user:role-set", "identity:user:locked", "identity:user:unlocked",
     "identity:user:password-reset", "identity:user:bootstrapped", "identity:user:exported", "identity:user:erased",
-    "identity:group:created", "identity:group:member-added", "identity:group:member-removed", "identity:key:created",
+    "identity:group:created", "identity:group:deleted", "identity:group:nested", "identity:group:unnested", "identity:user:renamed",
+    "content:tag:created", "content:tag:updated", "content:tag:deleted", "content:cache:cleared",
+    "content:image:created", "content:image:updated", "content:image:deleted", "content:image:shared", "content:image:unshared",
+    "identity:group:member-added", "identity:group:member-removed", "identity:key:created",
     "identity:key:revoked", "identity:key:exchanged",
     "identity:token:claimed", "identity:token:revoked", "identity:authorization:given", "identity:authorization:revoked",
     "identity:login:started", "identity:login:entered", "identity:login:ended", "identity:login:failed", "content:content:created",
@@ -85,6 +92,7 @@ EVENTS = frozenset({
     "content:endorsement:given", "content:endorsement:ended", "content:steward:named",
     "web:announcement:made", "web:announcement:ended", "web:landing:changed", "launcher:job:stopped", "tasks:task:retried",
     "tasks:task:cancelled", "runtimes:runtime:added", "runtimes:runtime:removed", "db:secrets:rotated", "gateway:grants:rotated",
+    "notify:mail:tested",
 })  # fmt: skip
 
 

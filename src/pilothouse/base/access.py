@@ -53,10 +53,12 @@ class Permission(StrEnum):
     GROUP_LIST = "identity:group:list"
     GROUP_CREATE = "identity:group:create"
     GROUP_UPDATE = "identity:group:update"
+    GROUP_DELETE = "identity:group:delete"
     KEY_CREATE = "identity:key:create"
     KEY_REVOKE = "identity:key:revoke"
     LOGIN_END = "identity:login:end"
     LOGIN_ENTER = "identity:login:enter"
+    MAIL_TEST = "notify:mail:test"
     AUDIT_READ = "audit:event:read"
     CONTENT_CREATE = "content:content:create"
     CONTENT_VIEW = "content:content:view"
@@ -72,6 +74,9 @@ class Permission(StrEnum):
     STEWARD_NAME = "content:steward:name"
     REQUEST_MAKE = "content:request:make"
     THREAD_OPEN = "content:thread:open"
+    TAG_MANAGE = "content:tag:manage"
+    IMAGE_MANAGE = "content:image:manage"
+    CACHE_CLEAR = "content:cache:clear"
     JOB_LIST = "launcher:job:list"
     TASK_LIST = "tasks:task:list"
     TASK_RETRY = "tasks:task:retry"
@@ -110,10 +115,12 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.GROUP_LIST: Rule(role=Role.VIEWER, secrets=True),
         Permission.GROUP_CREATE: Rule(role=Role.PUBLISHER, secrets=True),
         Permission.GROUP_UPDATE: _OWN_OR_ADMIN,
+        Permission.GROUP_DELETE: _OWN_OR_ADMIN,
         Permission.KEY_CREATE: _OWN_OR_ADMIN,
         Permission.KEY_REVOKE: _OWN_OR_ADMIN,
         Permission.LOGIN_END: _OWN_OR_ADMIN,
         Permission.LOGIN_ENTER: Rule(role=Role.VIEWER, secrets=True),
+        Permission.MAIL_TEST: _ADMIN,
         Permission.AUDIT_READ: _ADMIN,
         Permission.CONTENT_CREATE: Rule(role=Role.PUBLISHER),
         Permission.CONTENT_VIEW: Rule(role=Role.ADMINISTRATOR, share=Share.VIEWER),
@@ -129,6 +136,9 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.ANNOUNCE: _ADMIN,
         Permission.REQUEST_MAKE: Rule(role=Role.VIEWER, secrets=True),
         Permission.THREAD_OPEN: Rule(role=Role.ADMINISTRATOR, share=Share.VIEWER, also=Role.VIEWER, secrets=True),
+        Permission.TAG_MANAGE: Rule(role=Role.ADMINISTRATOR),
+        Permission.IMAGE_MANAGE: _ADMIN,
+        Permission.CACHE_CLEAR: _ADMIN,
         Permission.JOB_LIST: _ADMIN,
         Permission.TASK_LIST: _ADMIN,
         Permission.TASK_RETRY: _ADMIN,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pilothouse.cli import audit, config, keys, maintenance, runtimes, secrets, serve, users
+from pilothouse.cli import audit, config, keys, maintenance, notify, runtimes, secrets, serve, users
 
 program = typer.Typer(
     name="pilothouse",
@@ -22,4 +22,5 @@ program.add_typer(keys.commands, name="key", help="API keys.")
 program.add_typer(config.commands, name="config", help="The settings of an installation.")
 program.add_typer(audit.commands, name="audit", help="The audit trail.")
 program.add_typer(runtimes.commands, name="runtime", help="Versions of Python that content may use.")
+program.add_typer(notify.commands, name="notify", help="Mails to people.")
 program.add_typer(secrets.commands, name="secrets", help="The keys of stored secrets and of grants.")

@@ -6,15 +6,21 @@ from fastapi import Depends, FastAPI
 
 from pilothouse.connect_api import (
     access,
+    audit,
     bundles,
     content,
+    environments,
     errors,
+    groups,
     jobs,
     legacy,
     packages,
     people,
+    procs,
     refused,
     server,
+    system,
+    tags,
     thumbnails,
     tokens,
 )
@@ -28,7 +34,10 @@ def application(wire: Wire) -> FastAPI:
         openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, dependencies=[Depends(without_nul)]
     )
     app.state.wire, app.state.database = wire, wire.database
-    for part in (server, people, tokens, content, access, bundles, jobs, packages, thumbnails, legacy, refused):
+    for part in (
+        server, system, people, groups, tokens, tags, environments, audit, procs,
+        content, access, bundles, jobs, packages, thumbnails, legacy, refused,
+    ):  # fmt: skip
         app.include_router(part.router)
     errors.install(app)
     return app

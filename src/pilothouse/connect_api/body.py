@@ -100,6 +100,14 @@ def text_or_none(body: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
+def flag(body: dict[str, Any], name: str) -> bool:
+    """The field as true or false; absent or null is false. Raises `BodyUnreadable` for any other type."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise BodyUnreadable(f"“{name}” must be true or false.")
+    return value is True
+
+
 def integer(text: object, what: str) -> int:
     """A decimal id that arrives as text or number. Raises `MalformedId`."""
     if isinstance(text, int) and not isinstance(text, bool) and 0 <= text <= LARGEST_ID:

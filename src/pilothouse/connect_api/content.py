@@ -47,12 +47,15 @@ def shown(
     owners = {u.id: u for u in tx.scalars(select(User).where(User.id.in_({r.owner_id for r in rows})))}
     shares, url = service.shares_of(tx, caller, rows), wire.public_url(stage.id)
     paths = service.vanity_paths(tx, rows) if "vanity_url" in include.split(",") else {}
+    tags = service.tags_on(tx, rows) if "tags" in include.split(",") else {}
     found = []
     for row in rows:
         owner = owners[row.owner_id]
         item = shapes.content(row, owner_guid=owner.guid, share=shares[row.id], public_url=url)
         if "owner" in include.split(","):
             item["owner"] = {name: getattr(owner, name) for name in ("guid", "username", "first_name", "last_name")}
+        if tags.get(row.id):
+            item["tags"] = [shapes.tag(tag) for tag in tags[row.id]]
         if row.id in paths:
             item["vanity_url"] = url + paths[row.id]
         found.append(item)

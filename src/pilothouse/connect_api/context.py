@@ -22,7 +22,10 @@ from pilothouse.storage.contract import BlobStore
 
 @dataclass(frozen=True)
 class Wire:
-    """Handed in by ``app.py``. ``public_url`` gives a stage's base URL; ``is_https`` rules how cookies are set."""
+    """Handed in by ``app.py``. ``public_url`` gives a stage's base URL; ``is_https`` rules how cookies are set.
+
+    ``has_library``, of a language and a key: whether that library is on disk.
+    """
 
     loaded: Loaded
     database: Database
@@ -30,6 +33,7 @@ class Wire:
     blobs: BlobStore
     launcher: Launcher
     runtimes: Callable[[], list[Runtime]]
+    has_library: Callable[[str, str], bool]
     public_url: Callable[[int], str]
     worker_rules: WorkerRules
     rules: Rules

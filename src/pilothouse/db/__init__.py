@@ -8,6 +8,7 @@ from pilothouse.db.engine import Database, DatabaseDown, Tx, on_commit, size_of
 from pilothouse.db.listen import Listener
 from pilothouse.db.memory import Memory
 from pilothouse.db.row import Id, Row, UtcDateTime, insert_into, stamped
+from pilothouse.db.turns import Part, Turn, part_of
 
 __all__ = [
     "Database",
@@ -15,12 +16,15 @@ __all__ = [
     "Id",
     "Listener",
     "Memory",
+    "Part",
     "Row",
+    "Turn",
     "Tx",
     "UtcDateTime",
     "Watch",
     "insert_into",
     "on_commit",
+    "part_of",
     "size_of",
     "stamped",
     "touch",

@@ -91,6 +91,11 @@ class GroupNew(BaseModel):
     name: str
 
 
+class InnerNew(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    group_guid: str
+
+
 class MemberNew(BaseModel):
     user_guid: str
 
@@ -236,6 +241,35 @@ def list_groups(
 def create_group(body: GroupNew, caller: SignedIn, db: Db) -> GroupShown:
     with db.write() as tx:
         return _group(service.create_group(tx, caller, name=body.name))
+
+
+@router.delete("/groups/{guid}", status_code=204)
+def delete_group(guid: str, caller: SignedIn, db: Db) -> None:
+    """What was open to it is closed to its members. It can't be undone."""
+    with db.write() as tx:
+        service.delete_group(tx, caller, service.view_group(tx, caller, guid))
+
+
+@router.get("/groups/{guid}/groups")
+def list_inner_groups(guid: str, caller: SignedIn, db: Db) -> list[GroupShown]:
+    """Groups whose members count in this one."""
+    with db.read() as tx:
+        return [_group(g) for g in service.inner_groups(tx, caller, service.get_group(tx, guid))]
+
+
+@router.post("/groups/{guid}/groups", status_code=204)
+def nest_group(guid: str, body: InnerNew, caller: SignedIn, db: Db) -> None:
+    """All members of the other group count in this one from now on."""
+    with db.write() as tx:
+        outer, inner = service.get_group(tx, guid), service.get_group(tx, body.group_guid)
+        service.nest_group(tx, caller, outer, inner=inner)
+
+
+@router.delete("/groups/{guid}/groups/{inner_guid}", status_code=204)
+def unnest_group(guid: str, inner_guid: str, caller: SignedIn, db: Db) -> None:
+    with db.write() as tx:
+        outer, inner = service.get_group(tx, guid), service.get_group(tx, inner_guid)
+        service.unnest_group(tx, caller, outer, inner=inner)
 
 
 @router.get("/groups/{guid}/members")

@@ -135,6 +135,30 @@ class GroupUnknown(NotFound):
     code = "identity/group-unknown"
 
 
+class MemberAlready(Conflict):
+    """This is a member of the group already."""
+
+    code = "identity/member-already"
+
+
+class MemberUnknown(NotFound):
+    """This is no member of the group."""
+
+    code = "identity/member-unknown"
+
+
+class GroupCycle(Conflict):
+    """A group can't be in itself, nor in a group that is in it. Choose another one."""
+
+    code = "identity/group-cycle"
+
+
+class NoDirectory(Conflict):
+    """There is no directory to take people or groups from: this server keeps its own. Make them here."""
+
+    code = "identity/no-directory"
+
+
 class KeyUnknown(NotFound):
     """There is no such API key."""
 

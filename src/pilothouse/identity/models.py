@@ -60,7 +60,7 @@ class User(Row):
 
 
 class Group(Row):
-    """A named set of users."""
+    """A named set of users, and of other groups (`Nesting`)."""
 
     __tablename__ = "group"
     topic: ClassVar[str] = "identity"
@@ -84,6 +84,17 @@ class Membership(Row):
     group_id: Mapped[int] = mapped_column(ForeignKey("group.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
     __table_args__ = (UniqueConstraint("group_id", "user_id"), KEPT)
+
+
+class Nesting(Row):
+    """All members of the group ``inner`` count as members of ``outer``, and of whatever that one is in."""
+
+    __tablename__ = "group_nesting"
+    topic: ClassVar[str] = "identity"
+    id: Mapped[Id]
+    outer_id: Mapped[int] = mapped_column(ForeignKey("group.id", ondelete="CASCADE"))
+    inner_id: Mapped[int] = mapped_column(ForeignKey("group.id", ondelete="CASCADE"), index=True)
+    __table_args__ = (UniqueConstraint("outer_id", "inner_id"), KEPT)
 
 
 class Login(Row):

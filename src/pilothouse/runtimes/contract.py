@@ -195,3 +195,7 @@ class Restorer(Protocol):
         meanwhile, in whatever process, are not disturbed and not waited for. What was removed can be restored again.
         """
         ...
+
+    def drop(self, keys: Collection[str]) -> list[str]:
+        """Remove these libraries now, however lately they were used, but for those being built; returns the keys of what went."""
+        ...

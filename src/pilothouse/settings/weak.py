@@ -12,7 +12,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def weak_points(loaded: Loaded) -> list[str]:
     """Sentences, the gravest first. What jobs can do to each other is the launcher's to say (``Capabilities.weak``)."""
-    return [*_origins(loaded), *_transport(loaded), *_metrics(loaded)]
+    return [*_origins(loaded), *_transport(loaded), *_mail(loaded), *_metrics(loaded)]
 
 
 def _origins(loaded: Loaded) -> Iterator[str]:
@@ -43,6 +43,12 @@ def _transport(loaded: Loaded) -> Iterator[str]:
         )
     if is_https and not loaded.settings.gateway.trusted_proxies:
         yield "All visitors count as one address. Name the TLS proxy in gateway.trusted_proxies."
+
+
+def _mail(loaded: Loaded) -> Iterator[str]:
+    options = loaded.settings.notify
+    if options.channel == "smtp" and options.smtp_tls == "none" and options.smtp_host not in LOOPBACK:
+        yield "Mails go to the mail server without TLS and can be read on the way. Set notify.smtp_tls to starttls or tls."
 
 
 def _metrics(loaded: Loaded) -> Iterator[str]:

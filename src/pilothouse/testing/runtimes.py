@@ -115,3 +115,10 @@ class RestorerSuite:
             assert restorer.tidy(set()) == []
         frozen_clock.advance(days=31)
         assert restorer.tidy(set()) == [library.key]
+
+    def test_what_is_to_go_goes_at_once_and_can_be_restored(self, restorer: Restorer, runtime: Runtime) -> None:
+        first, other = (self.restored(restorer, runtime, text) for text in (self.requirement, self.dependency))
+        assert restorer.drop({first.key, "f" * 64}) == [first.key]
+        assert (restorer.find(first.key), restorer.find(other.key)) == (None, other)
+        assert restorer.drop({first.key}) == []
+        assert self.restored(restorer, runtime, self.requirement) == first

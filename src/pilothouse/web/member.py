@@ -136,5 +136,7 @@ def _placed(card: Card, path: str) -> Card:
 
 
 def _candidates(tx: Tx, caller: Principal, user: User) -> list[str]:
-    found = identity.list_users(tx, caller, roles=(Role.PUBLISHER, Role.ADMINISTRATOR), page_size=200).items
+    found = identity.list_users(
+        tx, caller, wanted=identity.People(roles=(Role.PUBLISHER, Role.ADMINISTRATOR)), page_size=200
+    ).items
     return [one.username for one in found if one.id != user.id and not one.locked]

@@ -31,7 +31,14 @@ STATES: Mapping[TaskState, Badge] = {
     TaskState.FAILED: Badge("failed", "bad"),
     TaskState.CANCELLED: Badge("cancelled", "off"),
 }
-KINDS = {"content.deploy": "Deploy", "content.start_worker": "Start of a worker", "system.sweep": "Clean-up"}
+KINDS = {
+    "content.deploy": "Deploy",
+    "content.start_worker": "Start of a worker",
+    "system.sweep": "Clean-up",
+    "notify.send": "Mail",
+    "system.check": "Check of the server",
+    "content.clear_cache": "Clearing of packages",
+}
 #: The choices of the page: which states each shows, and whether what ended only counts for the last day.
 CHOICES: Mapping[str, tuple[str, tuple[TaskState, ...]]] = {
     "": ("All", ()),

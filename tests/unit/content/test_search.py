@@ -12,7 +12,8 @@ from tests.factories.pages_app import principal, publish
 from pilothouse.base import clock
 from pilothouse.content import service
 from pilothouse.content.models import Content
-from pilothouse.content.service.describing import TagInvalid, ThumbnailInvalid
+from pilothouse.content.service.describing import ThumbnailInvalid
+from pilothouse.content.service.tags import TagInvalid
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 

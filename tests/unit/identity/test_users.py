@@ -238,7 +238,9 @@ def test_people_come_in_pages_and_by_role(sqlite_database: Database) -> None:
         second = service.list_users(tx, SYSTEM, page=2, page_size=2)
         assert ([u.username for u in second.items], second.total) == (["user2", "user3"], 5)
         assert service.list_users(tx, SYSTEM, page=9, page_size=2).items == []
-        assert [u.username for u in service.list_users(tx, SYSTEM, roles=[Role.PUBLISHER]).items] == ["user3"]
+        assert [
+            u.username for u in service.list_users(tx, SYSTEM, wanted=service.People(roles=[Role.PUBLISHER])).items
+        ] == ["user3"]
 
 
 @pytest.mark.parametrize(

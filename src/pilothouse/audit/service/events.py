@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from pilothouse.audit.contract import AUDITED, EVENTS, Verdict
 from pilothouse.audit.models import Event
 from pilothouse.base.access import Permission, Principal, Resource, ResourceRef, require
-from pilothouse.db import Tx
+from pilothouse.db import Part, Turn, Tx, part_of
 
 
 def record(  # noqa: PLR0913 - an event has that many facts
@@ -98,6 +98,12 @@ def events(
         return []
     chosen = select(Event).where(*_conditions(filters)).order_by(Event.id.desc()).limit(min(limit, 1000))
     return list(tx.scalars(chosen if after is None else chosen.where(Event.id < after)))
+
+
+def part_of_events(tx: Tx, actor: Principal, turn: Turn) -> Part[Event]:
+    """One part of the whole trail."""
+    require(actor, Permission.AUDIT_READ)
+    return part_of(tx, select(Event), Event.id, turn)
 
 
 def _conditions(filters: AuditFilter) -> Iterator[ColumnElement[bool]]:

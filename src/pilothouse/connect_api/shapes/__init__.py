@@ -10,12 +10,14 @@ from pilothouse.connect_api.shapes.content import (
     permission,
     vanity,
 )
+from pilothouse.connect_api.shapes.images import image, image_access
 from pilothouse.connect_api.shapes.legacy import legacy_bundle, legacy_content, legacy_job, legacy_task
 from pilothouse.connect_api.shapes.moments import moment
-from pilothouse.connect_api.shapes.people import group, key, legacy_user, user
+from pilothouse.connect_api.shapes.people import group, group_content, key, legacy_user, user
+from pilothouse.connect_api.shapes.tags import tag
 
 __all__ = [
-    "ROLE_OF_SHARE", "SETTABLE", "SHARE_OF_ROLE", "build", "bundle", "content", "dashboard_url", "group", "job", "key",
-    "legacy_bundle", "legacy_content", "legacy_job", "legacy_task", "legacy_user", "moment", "package", "permission", "task",
-    "user", "vanity",
+    "ROLE_OF_SHARE", "SETTABLE", "SHARE_OF_ROLE", "build", "bundle", "content", "dashboard_url", "group", "group_content", "image",
+    "image_access", "job", "key", "legacy_bundle", "legacy_content", "legacy_job", "legacy_task", "legacy_user", "moment", "package",
+    "permission", "tag", "task", "user", "vanity",
 ]  # fmt: skip

@@ -152,22 +152,61 @@ class Content(Row):
 
 
 class Tag(Row):
-    """A word that content is found by, for the whole installation; unique without regard to case."""
+    """A word that content is found by, for the whole installation, in a tree. What stands at its top is a category: it holds
+    tags and is on no content itself. Siblings differ without regard to case.
+    """
 
     __tablename__ = "tag"
     id: Mapped[Id]
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("tag.id", ondelete="CASCADE"), index=True)
     name: Mapped[str] = mapped_column(String(60))
     created_at: Mapped[datetime] = stamped()
-    __table_args__ = (Index("uq_tag_name_lower", func.lower(name), unique=True), KEPT)
+    updated_at: Mapped[datetime] = stamped()
+    __table_args__ = (Index("uq_tag_sibling", func.coalesce(parent_id, 0), func.lower(name), unique=True), KEPT)
 
 
 class ContentTag(Row):
-    """One tag on one content."""
+    """One tag on one content. Content that has a tag has all tags above it, but not the category."""
 
     __tablename__ = "content_tag"
     content_id: Mapped[int] = mapped_column(ForeignKey("content.id", ondelete="CASCADE"), primary_key=True)
     tag_id: Mapped[int] = mapped_column(ForeignKey("tag.id", ondelete="CASCADE"), primary_key=True, index=True)
     __table_args__ = ()
+
+
+class Image(Row):
+    """A container image that content may ask for (the wire's *environment*): stored and shared here, used where a cluster runs images.
+
+    ``document`` holds what is only handed out again: languages, mounts, who manages it. ``matching`` is ``any | exact | none``.
+    """
+
+    __tablename__ = "image"
+    id: Mapped[Id]
+    guid: Mapped[str] = mapped_column(String(36), unique=True)
+    title: Mapped[str] = mapped_column(String(1024))
+    description: Mapped[str] = mapped_column(Text, default="")
+    cluster_name: Mapped[str] = mapped_column(String(255), default="")
+    name: Mapped[str] = mapped_column(String(1024))
+    kind: Mapped[str] = mapped_column(String(255), default="")
+    matching: Mapped[str] = mapped_column(String(8), default="any")
+    supervisor: Mapped[str | None] = mapped_column(String(1024))
+    document: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = stamped()
+    updated_at: Mapped[datetime] = stamped()
+    __table_args__ = (Index("uq_image_name", "cluster_name", "name", unique=True), KEPT)
+
+
+class ImageAccess(Row):
+    """A user or group that may use an image. An image without any is for everybody."""
+
+    __tablename__ = "image_access"
+    id: Mapped[Id]
+    guid: Mapped[str] = mapped_column(String(36), unique=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id", ondelete="CASCADE"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    group_id: Mapped[int | None] = mapped_column(ForeignKey("group.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = stamped()
+    __table_args__ = (UniqueConstraint("image_id", "user_id"), UniqueConstraint("image_id", "group_id"), KEPT)
 
 
 class Favourite(Row):

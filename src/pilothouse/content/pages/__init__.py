@@ -1,4 +1,4 @@
-"""Pages about content: the gallery, and for each item what it is, who may, its variables, versions and log."""
+"""Pages about content: the gallery, and for each item what it is, who may, its variables, versions and log; and the tree of tags."""
 
 from fastapi import APIRouter
 
@@ -14,6 +14,7 @@ from pilothouse.content.pages import (
     questions,
     runtime,
     settings,
+    tags,
     usage,
     variables,
     versions,
@@ -35,5 +36,6 @@ for part in (
     log,
     settings,
     picture,
+    tags,
 ):
     router.include_router(part.router)

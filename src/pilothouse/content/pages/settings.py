@@ -16,7 +16,8 @@ from pilothouse.content.contract import ContentInvalid, VanityInvalid, VanityTak
 from pilothouse.content.models import Content
 from pilothouse.content.pages.views import SettingsTab
 from pilothouse.content.pages.visit import Visit, VisitOf
-from pilothouse.content.service.describing import THUMBNAIL_LIMIT, TagInvalid, ThumbnailInvalid
+from pilothouse.content.service.describing import THUMBNAIL_LIMIT, ThumbnailInvalid
+from pilothouse.content.service.tags import TagInvalid
 from pilothouse.db import Tx
 from pilothouse.identity import service as identity
 

@@ -17,6 +17,7 @@ from pilothouse.content.contract import ContentInvalid, ContentUnknown, NameTake
 from pilothouse.content.models import Access, Content
 from pilothouse.content.service import terms
 from pilothouse.content.service.endorsing import end_endorsement
+from pilothouse.content.service.images import check_choice
 from pilothouse.content.service.sharing import resource_of
 from pilothouse.content.service.terms import WorkerRules
 from pilothouse.content.service.vanity import clear_vanity
@@ -63,6 +64,7 @@ def create_content(
     chosen = name or f"content-{new_key(10)}"
     _check_name(tx, chosen, stage.id, actor.id)
     guid = new_guid()
+    check_choice(tx, actor, fields or {})
     content = Content(guid=guid, lineage_id=guid, stage_id=stage.id, owner_id=actor.id, name=chosen)
     _set(actor, content, _checked(fields or {}), rules)
     tx.add(content)
@@ -84,6 +86,7 @@ def update_content(
     require(actor, Permission.CONTENT_UPDATE, resource)
     if {"access_type", "owner_id"} & set(changes):
         require(actor, Permission.CONTENT_SHARE, resource)
+    check_choice(tx, actor, changes)
     wanted = dict(changes)
     name, owner_id = wanted.pop("name", None), wanted.pop("owner_id", None)
     new = _checked(wanted)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from collections.abc import Collection
+
+from sqlalchemy import func, select
 
 from pilothouse.audit.service import record
 from pilothouse.base.access import Permission, Principal, ResourceRef, require
 from pilothouse.content.contract import JobUnknownHere
-from pilothouse.content.models import Content, Worker
+from pilothouse.content.models import Content, Worker, WorkerSample
 from pilothouse.content.service.sharing import resource_of
 from pilothouse.content.service.workers import drain_job
 from pilothouse.db import Tx
@@ -40,6 +42,14 @@ def stop_job(tx: Tx, actor: Principal, content: Content, job: Job) -> None:
     record(
         tx, actor, "launcher:job:stopped", ResourceRef("content", content.id), stage_id=content.stage_id, after=after
     )
+
+
+def cores_lately(tx: Tx, contents: Collection[int]) -> dict[tuple[int, int], float]:
+    """Cores that workers used at the last look, by content id and slot; of those that run, for who may see that."""
+    newest = select(func.max(WorkerSample.id)).where(WorkerSample.content_id.in_(list(contents)))
+    newest = newest.group_by(WorkerSample.content_id, WorkerSample.slot)
+    rows = tx.scalars(select(WorkerSample).where(WorkerSample.id.in_(newest)))
+    return {(row.content_id, row.slot): row.cores for row in rows}
 
 
 def running_jobs(tx: Tx, actor: Principal) -> list[tuple[Job, Worker | None, Content | None]]:

@@ -17,6 +17,7 @@ from pilothouse.content.models import (
     Deployment,
     Endorsement,
     Favourite,
+    ImageAccess,
     Steward,
     Thread,
     ThreadMessage,
@@ -42,6 +43,7 @@ def personal_content(tx: Tx, actor: Principal, user: User) -> dict[str, Any]:
     threads = select(Thread).where(Thread.user_id == user.id).order_by(Thread.id)
     messages = select(ThreadMessage).where(ThreadMessage.author_id == user.id).order_by(ThreadMessage.id)
     endorsed = select(Endorsement).where(Endorsement.user_id == user.id).order_by(Endorsement.content_id)
+    images = select(ImageAccess).where(ImageAccess.user_id == user.id).order_by(ImageAccess.id)
     return {
         "content": [facts_of_row(row) for row in tx.scalars(owned)],
         "access": [facts_of_row(row) for row in tx.scalars(access)],
@@ -53,6 +55,7 @@ def personal_content(tx: Tx, actor: Principal, user: User) -> dict[str, Any]:
         "endorsements": [facts_of_row(row) for row in tx.scalars(endorsed)],
         "stewardship": [facts_of_row(row) for row in tx.scalars(select(Steward).where(Steward.user_id == user.id))],
         "messages": [facts_of_row(row) for row in tx.scalars(messages)],
+        "images": [facts_of_row(row) for row in tx.scalars(images)],
     }
 
 
@@ -73,6 +76,7 @@ def leave_content(tx: Tx, actor: Principal, user: User, *, to: User | None) -> i
     for line, content in tx.execute(select(Access, Content).join(Content).where(Access.user_id == user.id)).all():
         revoke_grant(tx, actor, content, line)
     _forget_words(tx, user)
+    tx.execute(delete(ImageAccess).where(ImageAccess.user_id == user.id))
     return len(owned)
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from pilothouse.base.access import Principal, Share
-from pilothouse.content.models import Content, ContentTag, Endorsement, Favourite, Tag, Vanity
+from pilothouse.content.models import Access, Content, ContentTag, Endorsement, Favourite, Tag, Vanity
 from pilothouse.content.service.content import visible
 from pilothouse.db import Tx
-from pilothouse.identity.models import User
+from pilothouse.identity.models import Group, User
 from pilothouse.stages import StageRef
 
 WORDS_SEARCHED = 8
@@ -94,6 +94,13 @@ def vanities(tx: Tx, actor: Principal, stage: StageRef) -> list[tuple[Vanity, Co
     seen = visible(actor, stage).with_only_columns(Content.id)
     rows = select(Vanity, Content).join(Content, Content.id == Vanity.content_id).where(Content.id.in_(seen))
     return [(vanity, content) for vanity, content in tx.execute(rows.order_by(Vanity.id))]
+
+
+def content_of_group(tx: Tx, actor: Principal, stage: StageRef, group: Group) -> list[tuple[Content, Access]]:
+    """What names ``group`` on its access list, with the line that does, as far as ``actor`` may see it; last deployed first."""
+    named = visible(actor, stage).join(Access, Access.content_id == Content.id).where(Access.group_id == group.id)
+    rows = tx.execute(named.add_columns(Access).order_by(Content.last_deployed_at.desc(), Content.id.desc()))
+    return [(content, line) for content, line in rows]
 
 
 def choices(tx: Tx, actor: Principal, stage: StageRef) -> Choices:

@@ -1,5 +1,6 @@
 """Background work of content: deploying a bundle, starting workers, and reconciling what runs with what is wanted."""
 
+from pilothouse.content.tasks.caches import clear_cache_task
 from pilothouse.content.tasks.deploy import deploy_task
 from pilothouse.content.tasks.engines import ContentEngines, Language
 from pilothouse.content.tasks.reconcile import Reconciler
@@ -13,6 +14,7 @@ __all__ = [
     "Language",
     "Reconciler",
     "Sampler",
+    "clear_cache_task",
     "deploy_task",
     "drop_samples",
     "start_task",

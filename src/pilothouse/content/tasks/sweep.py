@@ -28,7 +28,7 @@ def sweep(engines: ContentEngines, *, bundles_kept: int, jobs_kept: timedelta) -
         custody.remove(folder, engines.uid_of(content_id), engines.custodian)
     for digest in _needless_blobs(engines):
         engines.blobs.delete(digest)
-    needed = _needed_libraries(engines)
+    needed = needed_libraries(engines)
     places = {language.restorer.libraries: language.restorer for language in engines.languages.values()}
     for restorer in places.values():
         restorer.tidy(needed)
@@ -84,7 +84,7 @@ def _needless_blobs(engines: ContentEngines) -> list[str]:
         return [digest for digest in tx.scalars(dropped) if engines.blobs.exists(digest)]
 
 
-def _needed_libraries(engines: ContentEngines) -> set[str]:
+def needed_libraries(engines: ContentEngines) -> set[str]:
     """Libraries of bundles that are not deleted, and those that something mounts which has not ended yet.
 
     A deploy that restores one meanwhile is not among them; the restorer leaves alone what was just restored.

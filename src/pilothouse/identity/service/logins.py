@@ -17,9 +17,10 @@ from pilothouse.base.errors import NotFound
 from pilothouse.base.ids import new_key, new_token
 from pilothouse.db import Database, Tx, insert_into
 from pilothouse.identity.contract import AccountLocked, Rules, WrongPassword
-from pilothouse.identity.models import Group, KeyUse, Login, Membership, User
+from pilothouse.identity.models import KeyUse, Login, User
 from pilothouse.identity.service import passwords
 from pilothouse.identity.service.attempts import Attempt, forget_attempt
+from pilothouse.identity.service.nesting import groups_of
 from pilothouse.identity.service.users import find_user, resource_of_user
 
 
@@ -147,13 +148,8 @@ def is_alive(login: Login) -> bool:
 
 
 def principal_of_user(tx: Tx, user: User, *, login: str | None = None) -> Principal:
-    """The principal of a person, with groups."""
-    joined = (
-        select(Group.id, Group.name)
-        .join(Membership, Membership.group_id == Group.id)
-        .where(Membership.user_id == user.id)
-    )
-    rows = tx.execute(joined.order_by(Membership.id)).all()
+    """The principal of a person, with the groups they are in, and those that these are in."""
+    rows = groups_of(tx, user.id)
     return Principal(
         id=user.id,
         role=Role(user.role),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import String, func, or_, select
+from sqlalchemy import ColumnElement, String, and_, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from pilothouse.audit.service import record
@@ -30,7 +32,26 @@ from pilothouse.identity.service.passwords import hash_password
 
 T = TypeVar("T")
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+LATELY = timedelta(days=365)
 EDITABLE = frozenset({"email", "first_name", "last_name", "department", "site", "title", "locale", "timezone"})
+
+
+class Account(StrEnum):
+    """How an account stands: may not sign in; was there within a year; was not."""
+
+    LOCKED = "locked"
+    LICENSED = "licensed"
+    INACTIVE = "inactive"
+
+
+@dataclass(frozen=True)
+class People:
+    """Which people; empty = any. ``prefix`` matches the beginning of user name, first or last name, in any case."""
+
+    prefix: str = ""
+    roles: Sequence[Role] = ()
+    accounts: Sequence[Account] = ()
+    ascending: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,12 +75,9 @@ def create_user(
     Raises `UserInvalid`, `UsernameTaken`, `WeakPassword`.
     """
     require(actor, Permission.USER_CREATE)
-    if not USERNAME.fullmatch(new.username):
-        raise UserInvalid(
-            f"“{new.username[:64]}” can't be a user name: up to 64 letters, digits and . _ - @ +, beginning with a letter or digit."
-        )
-    if find_user(tx, new.username) is not None:
-        raise UsernameTaken(f"A user “{new.username}” exists already. Choose another name.")
+    _check_username(tx, new.username)
+    if not is_line(new.external_id or ""):
+        raise UserInvalid("The id in a directory is text of at most 255 characters without line breaks.")
     if new.password is not None:
         check_password(new.password, new.username, rules)
     user = User(
@@ -147,21 +165,47 @@ def reset_password(
 
 
 def list_users(
-    tx: Tx, actor: Principal, *, prefix: str = "", roles: Sequence[Role] = (), page: int = 1, page_size: int = 500
+    tx: Tx,
+    actor: Principal,
+    *,
+    wanted: People | None = None,
+    prefix: str = "",
+    page: int = 1,
+    page_size: int = 500,
 ) -> Found[User]:
-    """People by user name; ``prefix`` matches the beginning of user name, first or last name, in any case. Pages count from 1."""
+    """People by user name; ``prefix`` is a short way to say it. Pages count from 1."""
     require(actor, Permission.USER_LIST)
-    if not is_line(prefix):
+    wanted = wanted or People(prefix)
+    if not is_line(wanted.prefix):
         return Found([], 0)
-    chosen = select(User).where(User.deleted_at.is_(None))
-    if prefix:
-        searched = (User.username, User.first_name, User.last_name)
-        chosen = chosen.where(or_(*(column.istartswith(prefix, autoescape=True) for column in searched)))
-    if roles:
-        chosen = chosen.where(User.role.in_([r.value for r in roles]))
+    chosen = select(User).where(User.deleted_at.is_(None), *_conditions(wanted))
     total = tx.scalar(select(func.count()).select_from(chosen.subquery())) or 0
-    rows = tx.scalars(chosen.order_by(func.lower(User.username)).offset((page - 1) * page_size).limit(page_size))
+    name = func.lower(User.username)
+    rows = tx.scalars(
+        chosen.order_by(name.asc() if wanted.ascending else name.desc()).offset((page - 1) * page_size).limit(page_size)
+    )
     return Found(list(rows), total)
+
+
+def view_user(tx: Tx, actor: Principal, guid: str) -> User:
+    """The user of this GUID, for themselves and for whoever may list users. Raises `UserUnknown`."""
+    if actor.guid != guid:
+        require(actor, Permission.USER_LIST)
+    return get_user(tx, guid)
+
+
+def rename_user(tx: Tx, actor: Principal, user: User, *, username: str) -> User:
+    """Give a person another name to sign in with. Raises `UserInvalid`, `UsernameTaken`."""
+    require(actor, Permission.USER_CREATE)
+    _check_username(tx, username, besides=user.id)
+    before, user.username, user.updated_at = user.username, username, clock.now()
+    try:
+        tx.flush()
+    except IntegrityError as error:
+        raise UsernameTaken(f"A user “{username}” exists already. Choose another name.") from error
+    ref = ResourceRef("user", user.id)
+    record(tx, actor, "identity:user:renamed", ref, before={"username": before}, after={"username": username})
+    return user
 
 
 def get_user(tx: Tx, guid: str) -> User:
@@ -170,6 +214,11 @@ def get_user(tx: Tx, guid: str) -> User:
     if user is None:
         raise UserUnknown(f"There is no user {guid}.")
     return user
+
+
+def users_of_ids(tx: Tx, ids: Collection[int]) -> dict[int, User]:
+    """People by id, also those deleted. For names beside what the caller may see."""
+    return {user.id: user for user in tx.scalars(select(User).where(User.id.in_(list(ids))))}
 
 
 def find_user(tx: Tx, username: str) -> User | None:
@@ -200,6 +249,32 @@ def keep_an_administrator(tx: Tx, user: User) -> None:
     administrators = tx.scalars(select(User.id).where(*active).order_by(User.id).with_for_update()).all()
     if list(administrators) == [user.id]:
         raise LastAdministrator
+
+
+def _check_username(tx: Tx, username: str, besides: int | None = None) -> None:
+    if not USERNAME.fullmatch(username):
+        raise UserInvalid(
+            f"“{username[:64]}” can't be a user name: up to 64 letters, digits and . _ - @ +, beginning with a letter or digit."
+        )
+    found = find_user(tx, username)
+    if found is not None and found.id != besides:
+        raise UsernameTaken(f"A user “{username}” exists already. Choose another name.")
+
+
+def _conditions(wanted: People) -> Iterator[ColumnElement[bool]]:
+    if wanted.prefix:
+        searched = (User.username, User.first_name, User.last_name)
+        yield or_(*(column.istartswith(wanted.prefix, autoescape=True) for column in searched))
+    if wanted.roles:
+        yield User.role.in_([r.value for r in wanted.roles])
+    if wanted.accounts:
+        lately = User.active_at > clock.now() - LATELY
+        meanings = {
+            Account.LOCKED: User.locked.is_(True),
+            Account.LICENSED: and_(User.locked.is_(False), lately),
+            Account.INACTIVE: and_(User.locked.is_(False), or_(User.active_at.is_(None), ~lately)),
+        }
+        yield or_(*(meanings[account] for account in wanted.accounts))
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -57,6 +57,12 @@ class MemoryRestorer:
     def find(self, key: str) -> Library | None:
         return self._libraries.get(key)
 
+    def drop(self, keys: Collection[str]) -> list[str]:
+        removed = sorted(set(keys) & set(self._libraries))
+        for key in removed:
+            del self._libraries[key], self._used[key]
+        return removed
+
     def tidy(self, needed: Collection[str]) -> list[str]:
         self._used |= {key: clock.now() for key in needed if key in self._libraries}
         removed = [key for key, used_at in self._used.items() if used_at < clock.now() - self._kept]

@@ -131,6 +131,9 @@ class NpmRestorer:
     def tidy(self, needed: Collection[str]) -> list[str]:
         return tidy.everything(needed, self._options)
 
+    def drop(self, keys: Collection[str]) -> list[str]:
+        return tidy.drop_libraries(self._options.libraries, keys)
+
     def _build(self, key: str, lock: Lock, runtime: Runtime) -> None:
         """In a temporary name, renamed when whole."""
         draft = self._options.libraries / f".{key}.{new_key(6)}"

@@ -135,6 +135,12 @@ def remove_libraries(libraries: Path, needed: Collection[str], *, kept: timedelt
     return removed
 
 
+def drop_libraries(libraries: Path, keys: Collection[str]) -> list[str]:
+    """Remove these at once; one that is being built or removed by somebody else is left to them."""
+    there = [key for key in sorted(keys) if NAME.fullmatch(key) and (libraries / key).exists()]
+    return [key for key in there if _remove_library(libraries, key, unused_for=timedelta(0))]
+
+
 def _remove_library(libraries: Path, key: str, *, unused_for: timedelta | None) -> bool:
     lock, library = libraries / f".{key}.lock", libraries / key
     with held(lock, wait=False) as is_ours:

@@ -161,6 +161,9 @@ class UvRestorer:
     def tidy(self, needed: Collection[str]) -> list[str]:
         return tidy.everything(needed, self._options)
 
+    def drop(self, keys: Collection[str]) -> list[str]:
+        return tidy.drop_libraries(self._options.libraries, keys)
+
     def _wheels(self, wish: str, allowed: Mapping[str, set[str]], runtime: Runtime) -> list[Artifact]:
         """Wheels only, so that no code of anybody runs here. Raises `NoWheel`, `ResolutionFailed`, `IndexUnreachable`."""
         with tempfile.TemporaryDirectory(dir=self._options.cache) as folder:

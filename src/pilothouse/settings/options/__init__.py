@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from pilothouse.settings.branding import Web
+from pilothouse.settings.options.messages import Notify
 from pilothouse.settings.options.names import check_names
 from pilothouse.settings.options.people import Audit, Identity
 from pilothouse.settings.options.protocol import ConnectApi
@@ -15,16 +16,8 @@ from pilothouse.settings.options.types import MB, Section
 from pilothouse.settings.options.work import Content, Launcher, LoadGroup, Runtimes, Tasks
 
 __all__ = [
-    "Audit",
-    "Gateway",
-    "Launcher",
-    "LoadGroup",
-    "Logging",
-    "Runtimes",
-    "Settings",
-    "StageOption",
-    "TrustedIssuer",
-]
+    "Audit", "Gateway", "Launcher", "LoadGroup", "Logging", "Notify", "Runtimes", "Settings", "StageOption", "TrustedIssuer",
+]  # fmt: skip
 
 
 class Settings(Section):
@@ -34,6 +27,7 @@ class Settings(Section):
     db: Db = Db()
     identity: Identity = Identity()
     audit: Audit = Audit()
+    notify: Notify = Notify()
     tasks: Tasks = Tasks()
     launcher: Launcher = Launcher()
     content: Content = Content()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from datetime import timedelta
+from email.utils import parseaddr
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -74,3 +76,30 @@ def _collector(value: object) -> object:
 
 #: Where a log collector listens.
 Collector = Annotated[str, BeforeValidator(_collector)]
+
+_ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[^\s@<>()\[\]\\,;:\"]{1,255}")
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether ``text`` is one mail address and nothing more: no name, no list, no quotes, no control characters."""
+    is_plain = not any(unicodedata.category(c)[0] in "CZ" for c in text)
+    dots = text.replace("@", ".").split(".")
+    return is_plain and _ADDRESS.fullmatch(text) is not None and all(dots)
+
+
+def _mail_address(value: object) -> object:
+    if isinstance(value, str) and value and not is_mail_address(value):
+        raise ValueError("it must be a mail address such as pilothouse@example.com")
+    return value
+
+
+def _mailbox(value: object) -> object:
+    if isinstance(value, str) and value and not (value.isprintable() and is_mail_address(parseaddr(value)[1])):
+        raise ValueError("it must be a mail address such as Pilothouse <pilothouse@example.com>")
+    return value
+
+
+#: One mail address, or nothing.
+MailAddress = Annotated[str, BeforeValidator(_mail_address)]
+#: A mail address with or without a name before it, or nothing.
+Mailbox = Annotated[str, BeforeValidator(_mailbox)]

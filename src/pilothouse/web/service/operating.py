@@ -18,6 +18,7 @@ from pilothouse.content.models import Bundle, Content, Worker, WorkerState
 from pilothouse.content.service.deployments import DEPLOY
 from pilothouse.db import Tx, size_of
 from pilothouse.identity.models import User
+from pilothouse.identity.service.mail import SEND
 from pilothouse.launcher.contract import JobState
 from pilothouse.launcher.models import Job
 from pilothouse.tasks import cancel, enqueue
@@ -37,7 +38,7 @@ class TaskNotAgain(Conflict):
 
 
 #: Kinds that may be tried again as they are. A worker is started anew by whoever opens its app.
-AGAIN = frozenset({DEPLOY, "system.sweep"})
+AGAIN = frozenset({DEPLOY, SEND, "system.sweep"})
 OVER = (TaskState.FAILED.value, TaskState.CANCELLED.value)
 
 

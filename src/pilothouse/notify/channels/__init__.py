@@ -1,0 +1,1 @@
+"""Ways on which messages leave. Reached through ``pilothouse.notify.message_channels`` only."""
