@@ -81,6 +81,7 @@ class Cli:
 
     def whoami(self, access_token: str, word: str = "Bearer", stage: str | None = None) -> int | str:
         """The user name, or the status of the refusal."""
+        self.server.notice()
         path = f"{self.stage if stage is None else stage}/__api__/v1/user"
         answer = self.server.client(authorization=f"{word} {access_token}").get(path)
         return str(answer.json()["username"]) if answer.status_code == 200 else answer.status_code

@@ -204,6 +204,7 @@ def test_a_program_is_never_more_than_its_person(cli: Cli, amara: User) -> None:
     asked = cli.server.client(authorization=f"Bearer {made['access_token']}")
     with cli.server.database.write() as tx:
         identity.set_role(tx, SYSTEM, identity.get_user(tx, amara.guid), role=Role.VIEWER)
+    cli.server.notice()
     assert asked.post("/__api__/v1/content", json={"name": "mine"}).status_code == 403
     with cli.server.database.write() as tx:
         identity.lock_user(tx, SYSTEM, identity.get_user(tx, amara.guid), locked=True)

@@ -39,6 +39,12 @@ def announce(server: Asked, program: Program = R, stage: str = "") -> str:
     return url.removeprefix("http://localhost:3939")
 
 
+def ask(server: Asked, method: str, url: str, body: bytes = b"", program: Program = R) -> tuple[int, dict[str, object]]:
+    """A signed request, after the server has noticed what changed."""
+    server.notice()
+    return program.ask(server.client(), method, url, body)
+
+
 def claimed(server: Asked, program: Program = R, username: str = "amara.okoye") -> None:
     answer = server.browser(username).post(announce(server, program), follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, "/_/signed-in")
@@ -46,13 +52,13 @@ def claimed(server: Asked, program: Program = R, username: str = "amara.okoye") 
 
 def test_a_token_is_refused_until_a_person_claims_it_in_the_browser(server: Asked, amara: User) -> None:
     page = announce(server)
-    status, error = R.ask(server.client(), "GET", USER)
+    status, error = ask(server, "GET", USER)
     assert (status, error["code"]) == (401, 30)
     asked = server.browser("amara.okoye").get(page)
     assert "amara.okoye" in asked.text and "rsconnect" in asked.text and "another address" not in asked.text
     assert server.browser("amara.okoye").post(page).status_code == 200
-    assert R.ask(server.client(), "GET", USER)[1]["username"] == "amara.okoye"
-    legacy = R.ask(server.client(), "GET", "/__api__/users/current")
+    assert ask(server, "GET", USER)[1]["username"] == "amara.okoye"
+    legacy = ask(server, "GET", "/__api__/users/current")
     assert legacy[0] == 200 and legacy[1]["id"] == amara.id
     assert "The program is signed in" in server.browser("amara.okoye").get(page).text
 
@@ -111,19 +117,19 @@ def test_a_wrong_token_fails_also_where_everybody_may_ask(server: Asked) -> None
 
 def test_a_program_is_never_more_than_its_person(server: Asked, amara: User) -> None:
     claimed(server)
-    assert R.ask(server.client(), "POST", "/__api__/v1/content", b'{"name": "mine"}')[0] == 200
+    assert ask(server, "POST", "/__api__/v1/content", b'{"name": "mine"}')[0] == 200
     with server.database.write() as tx:
         identity.set_role(tx, SYSTEM, identity.get_user(tx, amara.guid), role=Role.VIEWER)
-    assert R.ask(server.client(), "POST", "/__api__/v1/content", b'{"name": "more"}')[0] == 403
+    assert ask(server, "POST", "/__api__/v1/content", b'{"name": "more"}')[0] == 403
     with server.database.write() as tx:
         identity.lock_user(tx, SYSTEM, identity.get_user(tx, amara.guid), locked=True)
-    assert R.ask(server.client(), "GET", USER)[0] == 401
+    assert ask(server, "GET", USER)[0] == 401
     with server.database.write() as tx:
         identity.lock_user(tx, SYSTEM, identity.get_user(tx, amara.guid), locked=False)
-    assert R.ask(server.client(), "GET", USER)[0] == 200
+    assert ask(server, "GET", USER)[0] == 200
     with server.database.write() as tx:
         identity.erase_user(tx, SYSTEM, identity.get_user(tx, amara.guid))
-    assert R.ask(server.client(), "GET", USER)[0] == 401
+    assert ask(server, "GET", USER)[0] == 401
 
 
 def test_a_claimed_token_is_listed_and_revoked_on_the_account_page(server: Asked, amara: User) -> None:
@@ -134,9 +140,9 @@ def test_a_claimed_token_is_listed_and_revoked_on_the_account_page(server: Asked
     path = f"/_/account/tokens/{R.name}/revoke"
     assert path in page and "rsconnect" in page
     assert server.browser(other.username).post(path).status_code == 404
-    assert R.ask(server.client(), "GET", USER)[0] == 200
+    assert ask(server, "GET", USER)[0] == 200
     assert browser.post(path).status_code == 200
-    assert R.ask(server.client(), "GET", USER)[0] == 401
+    assert ask(server, "GET", USER)[0] == 401
     assert path not in browser.get("/_/account").text
     assert server.browser(other.username).post(f"/_/claim/{R.name}").status_code == 404, (
         "a revoked one is not claimed again"
@@ -172,7 +178,7 @@ def test_the_same_token_twice_is_one_and_another_key_does_not_take_it_over(serve
     claimed(server)
     assert announce(server) == f"/_/claim/{R.name}"
     taken = server.client().post("/__api__/tokens", json=replace(R, which=1).announced)
-    assert taken.status_code == 409 and R.ask(server.client(), "GET", USER)[0] == 200
+    assert taken.status_code == 409 and ask(server, "GET", USER)[0] == 200
 
 
 def test_strangers_can_not_fill_the_database(server: Asked) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from pilothouse.asgi.context import ClientAddress, Db, SignedIn, Stage
 from pilothouse.asgi.rendering import frame, page, server_url, to
@@ -103,7 +103,7 @@ def show_device(request: Request, caller: SignedIn) -> Response:
 class Typed(BaseModel):
     """A code as it was typed, and what the reader says to what waits with it."""
 
-    code: str = Field("", max_length=40)
+    code: str = ""
     decision: str = ""
 
 
@@ -112,9 +112,10 @@ def type_code(
     request: Request, caller: SignedIn, db: Db, stage: Stage, address: ClientAddress, form: Annotated[Typed, Form()]
 ) -> Response:
     """First the code, then what waits with it; the answer carries the code again."""
+    code = form.code[:40]
     try:
         with db.write() as tx:
-            waiting = oauth.find_device(tx, form.code, stage_id=stage.id)
+            waiting = oauth.find_device(tx, code, stage_id=stage.id)
             if form.decision == "allow":
                 oauth.allow_device(tx, caller, waiting)
                 return to(request, "/_/signed-in")
@@ -122,12 +123,12 @@ def type_code(
                 oauth.deny_device(tx, caller, waiting)
                 return to(request, "/_/device")
             view = DeviceView(
-                caller.username, form.code, program=waiting.client.title, address=waiting.network,
+                caller.username, code, program=waiting.client.title, address=waiting.network,
                 is_elsewhere=waiting.network != network_of(address), asked_at=waiting.created_at,
             )  # fmt: skip
     except DeviceCodeUnknown as error:
         wrong = catalogue(frame(request).language).gettext(str(error))
-        view = DeviceView(caller.username, form.code, wrong=wrong)
+        view = DeviceView(caller.username, code, wrong=wrong)
         return page(request, "identity/device.html", status=422, view=view)
     return page(request, "identity/device.html", view=view)
 
