@@ -83,7 +83,7 @@ EVENTS = frozenset({
     "content:image:created", "content:image:updated", "content:image:deleted", "content:image:shared", "content:image:unshared",
     "identity:group:member-added", "identity:group:member-removed", "identity:key:created",
     "identity:key:revoked", "identity:key:exchanged",
-    "identity:token:claimed", "identity:token:revoked", "identity:authorization:given", "identity:authorization:revoked",
+    "identity:token:claimed", "identity:token:revoked", "identity:authorization:allowed", "identity:authorization:revoked",
     "identity:login:started", "identity:login:entered", "identity:login:ended", "identity:login:failed", "content:content:created",
     "content:content:updated", "content:content:deleted", "content:bundle:added", "content:bundle:deleted", "content:bundle:downloaded",
     "content:content:deployed", "content:content:activated", "content:variable:changed", "content:access:granted", "content:access:changed",

@@ -20,6 +20,6 @@ class ConnectApi(Section):
     @classmethod
     def _is_read_alike_by_all(cls, value: str) -> str:
         """Some clients take it apart at its dots, others read it as PEP 440 says."""
-        if not re.fullmatch(r"\d{1,9}(\.\d{1,9}){1,3}", value, re.ASCII):
-            raise ValueError("it must be two to four numbers with dots between them, as 2026.06.0")
+        if not re.fullmatch(r"\d{1,9}(\.\d{1,9}){0,3}", value, re.ASCII):
+            raise ValueError("it must be at most four numbers with dots between them, as 2026.06.0")
         return value

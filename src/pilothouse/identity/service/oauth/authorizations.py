@@ -40,7 +40,7 @@ def give(tx: Tx, actor: Principal, client: OAuthClient, *, user: User, stage_id:
     record(
         tx,
         actor,
-        "identity:authorization:given",
+        "identity:authorization:allowed",
         ResourceRef("authorization", given.id),
         stage_id=stage_id,
         after=after,
