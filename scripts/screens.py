@@ -27,6 +27,7 @@ from tests.factories.page_samples import Sample, samples, state_pages  # noqa: E
 
 from pilothouse.asgi import static_files  # noqa: E402
 from pilothouse.asgi.notices import PUT_AWAY  # noqa: E402
+from pilothouse.asgi.origins import Origins  # noqa: E402
 from pilothouse.asgi.rendering import page  # noqa: E402
 
 #: The pictures of the documentation: a sample, and in which looks.
@@ -52,6 +53,7 @@ LOOKS = {"light": (1280, 800, "light"), "dark": (1280, 800, "dark"), "phone": (3
 class _Stage:
     def __init__(self, key: str, title: str, path: str) -> None:
         self.key, self.title, self.path = key, title, path
+        self.host = self.content_host = None
 
 
 class _Stages:
@@ -63,6 +65,7 @@ def gallery_of_samples() -> FastAPI:
     """An app that answers ``/sample/NAME`` with that sample's page."""
     app = FastAPI(openapi_url=None)
     app.state.stages = _Stages()
+    app.state.origins = Origins("http://localhost:3939", port=3939, content_port=3940)
     app.state.notices = lambda: [(1, "On Saturday from 8 to 10 the server is upgraded. Apps go on.")]
     app.include_router(static_files.router)
     by_name, states = {sample.name: sample for sample in samples()}, state_pages()
