@@ -37,6 +37,38 @@ def people(client):
     assert me["guid"] == client.users.find_one(user_role="administrator")["guid"]
 
 
+def groups(client):
+    group = client.groups.create(name="Chemists")
+    lena = client.users.find_one(prefix="lena")
+    assert client.groups.get(group["guid"])["name"] == "Chemists"
+    assert client.groups.find_one(prefix="chem")["guid"] == group["guid"]
+    assert client.groups.count() >= 1
+    group.members.add(lena)
+    assert group.members.count() == 1
+    assert group.members.find()[0]["guid"] == lena["guid"]
+    assert "Chemists" in [each["name"] for each in lena.groups.find()]
+    group.members.delete(user_guid=lena["guid"])
+    assert group.members.find() == []
+    group.delete()
+
+
+def tags(client, made):
+    plant = client.tags.create(name="Plant")
+    line = client.tags.create(name="Line 7", parent=plant)
+    made.tags.add(line)
+    assert [tag["id"] for tag in made.tags.find()] == [line["id"]]
+    assert [item["guid"] for item in line.content_items.find()] == [made["guid"]]
+    assert line.parent_tag["id"] == plant["id"]
+    assert [tag["id"] for tag in plant.descendant_tags.find()] == [line["id"]]
+    assert client.content.find(include="tags", name=made["name"])[0]["tags"][0]["name"] == "Line 7"
+    line.update(name="Line 8")
+    assert client.tags.get(line["id"])["name"] == "Line 8"
+    made.tags.delete(line)
+    assert made.tags.find() == []
+    plant.destroy()
+    assert line["id"] not in [tag["id"] for tag in client.tags.find()]
+
+
 def content(client):
     made = client.content.create(title="Viscosity", description="Of batch 12")
     assert client.content.get(made["guid"])["title"] == "Viscosity"
@@ -156,12 +188,15 @@ def main():
     client = Client()
     assert client.version
     people(client)
+    groups(client)
     made = content(client)
     bundles(client, made)
     variables(made)
     permissions(client, made)
     vanities(client, made)
+    tags(client, made)
     app(client)
+    assert all(cache["language"] for cache in client.system.caches.runtime.find())
     made.delete()
     try:
         client.content.get(made["guid"])
