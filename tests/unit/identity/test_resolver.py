@@ -79,7 +79,7 @@ def test_without_credentials_of_ours_one_is_nobody(database: Database, headers: 
 
 
 def test_a_signed_token_is_refused_rather_than_overlooked(database: Database) -> None:
-    with pytest.raises(InvalidKey, match="API key instead"):
+    with pytest.raises(InvalidKey, match="unknown or revoked"):
         resolver_of(database).resolve({"x-auth-token": "T0123"})
 
 
