@@ -87,10 +87,10 @@ EVENTS = frozenset({
     "identity:login:started", "identity:login:entered", "identity:login:ended", "identity:login:failed", "content:content:created",
     "content:content:updated", "content:content:deleted", "content:bundle:added", "content:bundle:deleted", "content:bundle:downloaded",
     "content:content:deployed", "content:content:activated", "content:variable:changed", "content:access:granted", "content:access:changed",
-    "content:access:revoked", "content:vanity:changed", "content:vanity:cleared", "content:request:made",
+    "content:access:revoked", "content:vanity:changed", "content:vanity:cleared", "content:request:created",
     "content:request:answered", "content:thread:opened", "content:thread:replied", "content:thread:settled",
-    "content:endorsement:given", "content:endorsement:ended", "content:steward:named",
-    "web:announcement:made", "web:announcement:ended", "web:landing:changed", "launcher:job:stopped", "tasks:task:retried",
+    "content:endorsement:granted", "content:endorsement:ended", "content:steward:named",
+    "web:announcement:created", "web:announcement:ended", "web:landing:changed", "launcher:job:stopped", "tasks:task:retried",
     "tasks:task:cancelled", "runtimes:runtime:added", "runtimes:runtime:removed", "db:secrets:rotated", "gateway:grants:rotated",
     "notify:mail:tested",
 })  # fmt: skip

@@ -84,7 +84,7 @@ def test_a_change_of_owner_ends_it_and_the_end_of_a_stewardship_does_not(app: Fa
         ]
     assert events == [
         "content:steward:named",
-        "content:endorsement:given",
+        "content:endorsement:granted",
         "content:steward:named",
         "content:endorsement:ended",
     ]

@@ -137,7 +137,7 @@ def test_the_trail_knows_who_asked_and_who_answered_but_not_their_words(app: Fas
         asked = service.ask_for_access(tx, principal(app, "clara.voss"), item(tx, guid), words="My reason")
         service.answer_request(tx, principal(app, "amara.okoye"), item(tx, guid), asked, share=None, words="Mine")
         events = {e.name: e for e in tx.scalars(select(Event).where(Event.name.startswith("content:request")))}
-    assert set(events) == {"content:request:made", "content:request:answered"}
+    assert set(events) == {"content:request:created", "content:request:answered"}
     assert not any("eason" in str(e.changes) or "Mine" in str(e.changes) for e in events.values())
 
 

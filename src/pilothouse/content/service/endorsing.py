@@ -64,7 +64,7 @@ def endorse(tx: Tx, actor: Principal, content: Content, *, words: str) -> Endors
         given = Endorsement(content_id=content.id)
         tx.add(given)
     given.user_id, given.words, given.created_at = actor.id, said, clock.now()
-    _record(tx, actor, "content:endorsement:given", content, before, actor.id)
+    _record(tx, actor, "content:endorsement:granted", content, before, actor.id)
     tx.flush()
     return given
 

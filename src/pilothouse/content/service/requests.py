@@ -74,7 +74,7 @@ def ask_for_access(tx: Tx, actor: Principal, content: Content, *, words: str = "
         asked = AccessRequest(content_id=content.id, user_id=actor.id or 0)
         tx.add(asked)
         subject, after = ResourceRef("content", content.id), {"user_id": actor.id, "state": RequestState.OPEN.value}
-        record(tx, actor, "content:request:made", subject, stage_id=content.stage_id, after=after)
+        record(tx, actor, "content:request:created", subject, stage_id=content.stage_id, after=after)
     asked.words = said
     tx.flush()
     return asked

@@ -47,7 +47,7 @@ def announce(tx: Tx, actor: Principal, *, words: str, until: datetime | None) ->
     tx.add(made)
     tx.flush()
     after = {"words": said, "until": until}
-    record(tx, actor, "web:announcement:made", ResourceRef("announcement", made.id), after=after)
+    record(tx, actor, "web:announcement:created", ResourceRef("announcement", made.id), after=after)
     return made
 
 
