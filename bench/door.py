@@ -33,10 +33,12 @@ from pilothouse.content.service.scaling import Activity, Chooser
 from pilothouse.db import Database, Watch
 from pilothouse.db.schema import migrate
 from pilothouse.db.secrets import load_keys
+from pilothouse.gateway.app_tokens import AppTokens
 from pilothouse.gateway.calls import Calls
 from pilothouse.gateway.door import Door
 from pilothouse.gateway.grants import Grants
 from pilothouse.gateway.pages import Pages, PageTexts
+from pilothouse.gateway.rates import Rates
 from pilothouse.gateway.recent import RecentGrants
 from pilothouse.gateway.visitors import NAMED, Visitors
 from pilothouse.identity.models import User
@@ -213,6 +215,8 @@ def serve(folder: Path) -> None:
         visitors=Visitors(lambda stage_id: NAMED, b"k"),
         grants=Grants(load_keys(folder / "grants.json"), issuer="bench", cookie="ph_grant_bench", recent=RecentGrants()),
         calls=Calls(),
+        tokens=AppTokens(b"key"),
+        rates=Rates(0),
     )  # fmt: skip
     uvicorn.run(
         door, uds=str(folder / "door.sock"), http="httptools", loop="uvloop", ws="none", lifespan="off",

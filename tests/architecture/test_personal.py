@@ -35,6 +35,7 @@ KNOWN = {
     ("steward", "named_by_id"): LEFT,
     ("announcement", "created_by_id"): LEFT,
     ("image_access", "user_id"): GONE,
+    ("delegation", "user_id"): GONE,
 }
 NAMES = ("user_id", "owner_id", "actor_id", "principal_id", "by_id", "person_id", "author_id")
 

@@ -20,7 +20,7 @@ SCRIPT = ROOT / "tests" / "doubles" / "oidc_server.mjs"
 @contextmanager
 def oidc_server(audience: str) -> Iterator[str]:
     """The address of one that gives tokens for ``audience`` until the block ends."""
-    folder, port = _fetched(), free_port()
+    folder, port = fetched(), free_port()
     command = ["node", str(SCRIPT), str(folder), str(port), audience]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
@@ -39,7 +39,8 @@ def ci_token(url: str, audience: str) -> str:
     return str(answer.json()["access_token"])
 
 
-def _fetched() -> Path:
+def fetched() -> Path:
+    """The folder whose ``node_modules`` hold it. Without npm: a loud skip."""
     folder = ROOT / ".venv" / "npm"
     if not (folder / "node_modules" / "oidc-provider").is_dir():
         if shutil.which("npm") is None:

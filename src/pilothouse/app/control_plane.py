@@ -56,6 +56,7 @@ from pilothouse.gateway.door import Door
 from pilothouse.gateway.grants import Grants, cookie_name
 from pilothouse.gateway.headers import PAGE_PREFIX, REQUEST_ID
 from pilothouse.gateway.pages import Pages, PageTexts
+from pilothouse.gateway.rates import Rates
 from pilothouse.gateway.recent import REACH_S, RecentGrants
 from pilothouse.gateway.serving import door_secret, running_since
 from pilothouse.gateway.usage import UsageReader
@@ -276,6 +277,8 @@ class ControlPlane:
                 recent=self.recent,
             ),
             calls=self.calls,
+            tokens=house.engines.app_tokens,
+            rates=Rates(house.loaded.settings.content.requests_per_minute_per_key),
         )
 
 
@@ -330,6 +333,7 @@ def wire_of(house: House) -> Wire:
         worker_rules=house.engines.rules,
         rules=house.rules,
         exchange=house.exchange,
+        exchanger=house.exchanger,
         xsrf_key=house.xsrf_key,
         login_cookie=house.resolver.cookie,
         bootstrap_secret=bootstrap_secret(house.loaded),

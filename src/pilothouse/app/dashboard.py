@@ -19,6 +19,7 @@ from pilothouse.audit import api as audit_api
 from pilothouse.audit import pages as audit_pages
 from pilothouse.audit.contract import People
 from pilothouse.base.errors import Invalid, PilothouseError
+from pilothouse.base.ids import derived_token
 from pilothouse.connect_api import oauth_server
 from pilothouse.content import pages as content_pages
 from pilothouse.db import Tx
@@ -26,6 +27,8 @@ from pilothouse.identity import api as identity_api
 from pilothouse.identity import pages as identity_pages
 from pilothouse.identity.models import User
 from pilothouse.identity.service import find_user
+from pilothouse.integrations import pages as integration_pages
+from pilothouse.integrations.service import States
 from pilothouse.web import pages as web_pages
 from pilothouse.web import refusals
 from pilothouse.web import service as web_service
@@ -58,6 +61,10 @@ def dashboard(house: House) -> FastAPI:
         house.xsrf_key,
     )
     state.custodian = house.engines.custodian
+    state.oauth_tools, state.oauth_states = (
+        house.oauth_tools,
+        States(derived_token(house.xsrf_key, "states of sign-ins").encode()),
+    )
     state.why_root = partial(why_root, house.loaded)
     state.identity_rules, state.people = house.rules, People(_names, _find)
     state.exchange = house.exchange
@@ -72,6 +79,7 @@ def dashboard(house: House) -> FastAPI:
         oauth_server,
         identity_pages,
         content_pages,
+        integration_pages,
         audit_pages,
         web_pages,
     ):

@@ -15,6 +15,7 @@ from pilothouse.audit import audit_sinks
 from pilothouse.audit.contract import AuditSink
 from pilothouse.audit.service import Sealer
 from pilothouse.base.seam import Seam
+from pilothouse.content.service.credentials import Exchanger
 from pilothouse.content.service.terms import WorkerRules
 from pilothouse.content.tasks import ContentEngines, Language
 from pilothouse.db import Database, Watch
@@ -23,6 +24,7 @@ from pilothouse.identity.contract import Rules
 from pilothouse.identity.service import Resolver, cookie_name
 from pilothouse.identity.service.exchange import Exchange
 from pilothouse.identity.service.passwords import set_concurrency
+from pilothouse.integrations.service import Tools
 from pilothouse.launcher import launchers
 from pilothouse.launcher.contract import Launcher
 from pilothouse.notify import message_channels
@@ -58,7 +60,16 @@ class House:
     exchange: Exchange
     origins: Origins
     engines: ContentEngines
+    outbound: Outbound
     channel: Channel | None = None
+
+    @property
+    def exchanger(self) -> Exchanger:
+        return Exchanger(self.oauth_tools, self.engines.app_tokens, self.engines.jobs_key)
+
+    @property
+    def oauth_tools(self) -> Tools:
+        return Tools(self.database, self.secrets, self.outbound)
 
     @property
     def secrets(self) -> Secrets:
@@ -121,6 +132,7 @@ def build(loaded: Loaded) -> House:
         origins=origins_of(loaded),
         engines=_engines(loaded, database, load_secrets(keys / "secrets.json"), Stages(database, watch)),
         channel=channel_of(loaded),
+        outbound=Outbound(settings.integrations.service_networks),
     )
 
 

@@ -21,6 +21,7 @@ from pilothouse.db import Database, Tx
 from pilothouse.gateway.models import UsageEvent
 from pilothouse.identity import service as identity
 from pilothouse.identity.service import facts_of_row
+from pilothouse.integrations.service import leave_delegations, personal_delegations
 from pilothouse.tasks.models import Task
 from pilothouse.web.models import Announcement
 
@@ -70,6 +71,7 @@ def erase(
         user = identity.any_user(tx, who)
         heir = identity.any_user(tx, content_to) if content_to else None
         moved = content.leave_content(tx, caller, user, to=heir)
+        leave_delegations(tx, user.id)  # each row of `Delegation` about them
         return Erased(guid=user.guid, erased=identity.erase_user(tx, caller, user), content_moved=moved)
 
 
@@ -84,6 +86,7 @@ def document(database: Database, actor: Principal, who: str) -> Iterator[str]:
         head |= content.personal_content(tx, actor, user)
         made = select(Announcement).where(Announcement.created_by_id == user.id).order_by(Announcement.id)
         head["announcements"] = [facts_of_row(row) for row in tx.scalars(made)]
+        head["delegations"] = [facts_of_row(row, ("sealed",)) for row in personal_delegations(tx, user.id)]
         number = user.id
     pages = {"tasks": _tasks(number), "usage": _usage(number), "audit": _audit(actor, number)}
     return _pieces(database, head, pages)

@@ -20,10 +20,14 @@ from pilothouse.db import Row
 from pilothouse.db.rotation import add_key, drop_keys, renew, rotating
 from pilothouse.db.secrets import Place, key_id, load_keys
 from pilothouse.gateway.serving import change_grant_keys
+from pilothouse.integrations import service as integrations
+from pilothouse.integrations.models import Delegation, Integration
 
 #: Every table with a column ``sealed``, and where a row's value is sealed to.
 SEALED: dict[type[Row], Callable[[Any], Place]] = {
     Variable: lambda row: place_of(row.content_id, row.name),
+    Integration: integrations.place_of,
+    Delegation: integrations.place_of,
 }
 BATCH = 100
 

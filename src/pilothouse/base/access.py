@@ -77,6 +77,12 @@ class Permission(StrEnum):
     TAG_MANAGE = "content:tag:manage"
     IMAGE_MANAGE = "content:image:manage"
     CACHE_CLEAR = "content:cache:clear"
+    USAGE_LIST = "content:usage:list"
+    INTEGRATION_LIST = "integrations:integration:list"
+    INTEGRATION_MANAGE = "integrations:integration:manage"
+    DELEGATION_BEGIN = "integrations:delegation:begin"
+    DELEGATION_LIST = "integrations:delegation:list"
+    DELEGATION_END = "integrations:delegation:end"
     JOB_LIST = "launcher:job:list"
     TASK_LIST = "tasks:task:list"
     TASK_RETRY = "tasks:task:retry"
@@ -139,6 +145,12 @@ RULES: Mapping[Permission, Rule] = MappingProxyType(
         Permission.TAG_MANAGE: Rule(role=Role.ADMINISTRATOR),
         Permission.IMAGE_MANAGE: _ADMIN,
         Permission.CACHE_CLEAR: _ADMIN,
+        Permission.USAGE_LIST: Rule(role=Role.PUBLISHER),
+        Permission.INTEGRATION_LIST: Rule(role=Role.PUBLISHER),
+        Permission.INTEGRATION_MANAGE: _ADMIN,
+        Permission.DELEGATION_BEGIN: Rule(role=Role.VIEWER, secrets=True),
+        Permission.DELEGATION_LIST: _ADMIN,
+        Permission.DELEGATION_END: _OWN_OR_ADMIN,
         Permission.JOB_LIST: _ADMIN,
         Permission.TASK_LIST: _ADMIN,
         Permission.TASK_RETRY: _ADMIN,

@@ -9,9 +9,12 @@ from pilothouse.connect_api import (
     audit,
     bundles,
     content,
+    credentials,
     environments,
     errors,
     groups,
+    instrumentation,
+    integrations,
     jobs,
     legacy,
     packages,
@@ -36,7 +39,8 @@ def application(wire: Wire) -> FastAPI:
     app.state.wire, app.state.database = wire, wire.database
     for part in (
         server, system, people, groups, tokens, tags, environments, audit, procs,
-        content, access, bundles, jobs, packages, thumbnails, legacy, refused,
+        content, access, bundles, jobs, packages, thumbnails, legacy,
+        instrumentation, credentials, integrations, refused,
     ):  # fmt: skip
         app.include_router(part.router)
     errors.install(app)

@@ -29,7 +29,16 @@ from pilothouse.stages import StageRef
 
 router = APIRouter()
 #: Keys clients send with content that we take; all others are ignored, as the protocol wants.
-FIELDS = ("title", "description", "access_type", "locked", "locked_message", "load_group", *shapes.SETTABLE)
+FIELDS = (
+    "title",
+    "description",
+    "access_type",
+    "locked",
+    "locked_message",
+    "load_group",
+    "requests_per_minute",
+    *shapes.SETTABLE,
+)
 #: So many items of the bare list are in memory at once.
 CHUNK = 500
 

@@ -9,6 +9,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from pilothouse.content.service import WorkerRules
+from pilothouse.content.service.credentials import Exchanger
 from pilothouse.db import Database
 from pilothouse.db.secrets import Secrets
 from pilothouse.identity.contract import Rules
@@ -41,6 +42,7 @@ class Wire:
     xsrf_key: bytes
     login_cookie: str
     bootstrap_secret: bytes | None
+    exchanger: Exchanger
     hostname: str
     is_https: bool
 

@@ -19,6 +19,7 @@ NO_THUMBNAIL = 17
 NO_PERMISSION = 22
 BAD_CREDENTIALS = 30
 DELETE_ACTIVE_BUNDLE = 75
+NO_INTEGRATION = 212
 INTERNAL = 100
 INVALID = 101
 CONFLICT = 102
@@ -39,6 +40,7 @@ FAMILIES: dict[type[PilothouseError], tuple[int, int]] = {
 SPECIAL: dict[str, int] = {
     "content/bundle-active": DELETE_ACTIVE_BUNDLE,
     "connect-api/no-thumbnail": NO_THUMBNAIL,
+    "content/no-suitable-integration": NO_INTEGRATION,
 }
 
 

@@ -14,7 +14,7 @@ from pilothouse.content.service.terms import TIMEOUTS
 router = APIRouter()
 
 #: What we serve today, by the wire's word. Publisher reads it to decide what to offer.
-LICENSE = {"allow-apis": True, "current-user-execution": False, "enable-launcher": False, "oauth-integrations": False}
+LICENSE = {"allow-apis": True, "current-user-execution": False, "enable-launcher": False, "oauth-integrations": True}
 
 LIMITS = (
     "min_processes", "max_processes", "max_conns_per_process", "load_factor", "init_timeout", "idle_timeout",
@@ -42,7 +42,7 @@ def server_settings(wire: WireOf) -> dict[str, Any]:
         "default_environment_management_selection": True,
         "default_r_environment_management": True,
         "default_py_environment_management": True,
-        "oauth_integrations_enabled": False,
+        "oauth_integrations_enabled": True,
     }
 
 

@@ -109,6 +109,12 @@ class VariableInvalid(Invalid):
     code = "content/variable-invalid"
 
 
+class UsageInvalid(Invalid):
+    """What is asked of the use of content is not valid."""
+
+    code = "content/usage-invalid"
+
+
 class StartFailed(PilothouseError):
     """The content did not start. Look at its log."""
 

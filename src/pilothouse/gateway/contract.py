@@ -40,6 +40,7 @@ class Place:
 
     ``guid`` is what its origin is named after, where each item has one of its own. ``bundle_id`` is set when the URL names a
     bundle (``_bundle12``, ``_rev12``). ``redirect`` = send the client to this path instead (a missing slash).
+    ``requests_per_minute`` is what all API keys together may ask of it, 0 = no limit.
     """
 
     subject: ResourceRef
@@ -49,6 +50,7 @@ class Place:
     guid: str = ""
     bundle_id: int | None = None
     redirect: str | None = None
+    requests_per_minute: int = 0
 
 
 class Timeout(StrEnum):
@@ -62,13 +64,17 @@ class Timeout(StrEnum):
 
 @dataclass(frozen=True)
 class Worker:
-    """Send the request to a job. ``address`` is ``ip:port``; ``inner`` the path that replaces the mount (``/`` = stripped)."""
+    """Send the request to a job. ``address`` is ``ip:port``; ``inner`` the path that replaces the mount (``/`` = stripped).
+
+    ``acts_for_visitors``: the app may use integrations as its visitor, so it gets a token about each with each request.
+    """
 
     address: str
     job_key: str
     inner: str = "/"
     timeout: Timeout = Timeout.FIVE_MINUTES
     bundle_id: int | None = None
+    acts_for_visitors: bool = False
 
 
 @dataclass(frozen=True)

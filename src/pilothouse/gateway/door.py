@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from pilothouse.asgi.origins import ENTER, Origins, name_of
 from pilothouse.base.access import Principal
 from pilothouse.base.errors import NotAuthenticated, Unavailable
 from pilothouse.gateway import headers as h
+from pilothouse.gateway.app_tokens import AppTokens
 from pilothouse.gateway.calls import Calls
 from pilothouse.gateway.contract import (
     Asked,
@@ -37,6 +39,7 @@ from pilothouse.gateway.contract import (
 from pilothouse.gateway.files import file_answer
 from pilothouse.gateway.grants import Grants, Visit
 from pilothouse.gateway.pages import Pages, Reader, page_path, phases
+from pilothouse.gateway.rates import Rates
 from pilothouse.gateway.visitors import Visitors
 from pilothouse.gateway.waking import Waking, Wanted
 from pilothouse.identity.service.signatures import RequestLine, check_content
@@ -120,10 +123,13 @@ class Door:
         visitors: Visitors,
         grants: Grants,
         calls: Calls,
+        tokens: AppTokens,
+        rates: Rates,
     ) -> None:
         self._secret, self._resolver, self._stages = secret, resolver, stages
         self._owners, self._origins, self._files, self._pages = owners, origins, files, pages
         self._visitors, self._grants, self._calls, self._waking = visitors, grants, calls, Waking()
+        self._tokens, self._rates = tokens, rates
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -172,6 +178,8 @@ class Door:
             return elsewhere
         if not owner.may_open(place, asking.principal):
             return self._refusal(asking, owner, place)
+        if asking.principal.key is not None and (wait_s := self._rates.take(asking.principal.key, place)):
+            return _too_many(wait_s)
         if asking.asked.is_websocket and not self._is_own_socket(asking):
             return _json(403, 22, "This WebSocket comes from another site.")
         if place.redirect is not None:
@@ -285,10 +293,10 @@ class Door:
             return 200, [*file[1], *self._noted(asking, place, target.bundle_id)], b""
         if isinstance(target, Worker):
             said = [*self._to_worker(asking, place, target), *self._noted(asking, place, target.bundle_id)]
-            grant = self._grant(asking, place, dict(said))
+            grant = self._grant(asking, place, target, dict(said))
             if not grant and not asking.asked.is_websocket:
                 self._calls.let_in(asking.headers.get(h.REQUEST_ID, ""), target.job_key)
-            return 200, [*said, *grant], b""
+            return 200, [*said, *(grant or self._taken_back(asking, place, target))], b""
         if isinstance(target, ControlPlane):
             return 200, [(h.TO, h.PAGE)], b""
         if isinstance(target, Broken):
@@ -301,12 +309,19 @@ class Door:
             return self._page("busy", asking, 503, owner.title(place))
         return self._page("starting", asking, 503, owner.title(place), phases=phases(target.start))
 
-    def _grant(self, asking: _Asking, place: Place, said: Mapping[str, str]) -> list[tuple[str, str]]:
-        """Never for a named bundle: those are looked at by few and replaced often."""
-        if place.bundle_id is not None or not asking.keeps_cookies:
+    def _grant(self, asking: _Asking, place: Place, target: Worker, said: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Never for a named bundle: those are looked at by few and replaced often. Nor where an app is to get a token with each
+        request: only the door can make one, and a grant, which the browser keeps, must not hold it.
+        """
+        if place.bundle_id is not None or target.acts_for_visitors or not asking.keeps_cookies:
             return []
         grant = self._grants.issue(said, asking.visit, login=asking.principal.login, host=asking.host)
         return [(h.GRANT, grant)] if grant else []
+
+    def _taken_back(self, asking: _Asking, place: Place, target: Worker) -> list[tuple[str, str]]:
+        """A grant from before the app began to act for visitors would go on speaking for the door, and give no token."""
+        cookies = asking.headers.get("cookie", "") if target.acts_for_visitors else ""
+        return [(h.GRANT, taken)] if (taken := self._grants.taken_back(cookies, place.mount)) else []
 
     def _page(self, kind: str, asking: _Asking, status: int, title: str, **words: Any) -> Answer:
         reader = self._reader(asking)
@@ -341,6 +356,9 @@ class Door:
         if asking.principal.id is not None:
             identity = {"user": asking.principal.username, "groups": list(asking.principal.group_names)}
             fields.append((h.IDENTITY, json.dumps(identity, ensure_ascii=True)))
+            if target.acts_for_visitors and place.subject.kind == "content":
+                token = self._tokens.of_visitor(place.subject.id, target.job_key, asking.principal)
+                fields.append((h.VISITOR, token))
         return fields
 
     def _noted(self, asking: _Asking, place: Place, bundle_id: int | None) -> list[tuple[str, str]]:
@@ -365,6 +383,12 @@ async def _disconnect(receive: Callable[[], Awaitable[Any]]) -> None:
 
 def _redirect(status: int, to: str) -> Answer:
     return status, [("location", to), ("cache-control", "no-store")], b""
+
+
+def _too_many(wait_s: float) -> Answer:
+    seconds = math.ceil(wait_s)
+    status, fields, body = _json(429, 104, f"These were too many requests within a minute. Go on in {seconds} seconds.")
+    return status, [*fields, ("retry-after", str(seconds))], body
 
 
 def _json(status: int, code: int, error: str) -> Answer:

@@ -89,6 +89,12 @@ class Grants:
         self._recent.note(said[h.JOB], visit.id)
         return made
 
+    def taken_back(self, cookies: str, mount: str) -> str | None:
+        """A ``Set-Cookie`` that removes the mount's grant from the browser, where ``cookies`` hold one."""
+        if f"{self._cookie}=" not in cookies:
+            return None
+        return f"{self._cookie}=; Max-Age=0{cookie_attributes(self._cookie, mount)}"
+
     def _signed(self, cookies: str) -> Iterator[dict[str, Any]]:
         """The claims of all our grants in a ``Cookie`` header whose signature is right, whatever their age."""
         keys = self._keys().by_id

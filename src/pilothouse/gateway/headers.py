@@ -28,6 +28,7 @@ INNER = "x-ph-inner"  # what replaces the mount in the path, begins and ends in 
 PREFIX = "x-ph-prefix"  # for X-Forwarded-Prefix
 IDENTITY = "x-ph-idn"  # ASCII JSON for the credentials headers; left out = anonymous
 BASE_URL = "x-ph-base"  # for RStudio-Connect-App-Base-URL
+VISITOR = "x-ph-visitor"  # for Posit-Connect-User-Session-Token; left out = the app has no use for it
 REQUEST_URL = "x-ph-request"  # for X-RSC-Request
 GRANT = "x-ph-grant"  # a whole Set-Cookie that the answer is to carry (see `grants`)
 PAGE_PATH = "x-ph-path"  # with PAGE: the path to ask the control plane for; left out = the client's own

@@ -8,7 +8,7 @@ from pilothouse.base.errors import Invalid
 
 #: First segments of a path that no stage, vanity path or page may take (DESIGN §5).
 RESERVED = frozenset({
-    "__api__", "__login__", "__ping__", "__docs__", "__authz", "__page", "api", "auth", "connect", "content", "oauth", "packages", "s",
+    "__api__", "__login__", "__ping__", "__docs__", "__oauth__", "__authz", "__page", "api", "auth", "connect", "content", "oauth", "packages", "s",
     "static", ".well-known", "_", "healthz", "readyz", "metrics",
 })  # fmt: skip
 

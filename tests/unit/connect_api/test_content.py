@@ -66,6 +66,7 @@ FIELDS = [
     "otel_enabled",
     "public_content_status",
     "load_group",
+    "requests_per_minute",
 ]
 EVERYTHING = {
     "title": "Viscosity", "description": "Of batch 12", "access_type": "logged_in", "locked": True, "locked_message": "Until Monday",

@@ -225,3 +225,21 @@ def test_the_request_itself_must_be_whole(ci: Ci) -> None:
 def test_where_nobody_is_trusted_the_grant_is_not_offered(server: Asked) -> None:
     found = server.client().get("/.well-known/oauth-authorization-server").json()
     assert f"{PREFIX}grant-type:token-exchange" not in found["grant_types_supported"]
+
+
+def test_a_program_that_is_vouched_for_gets_its_key_at_the_older_address_as_well(ci: Ci) -> None:
+    """As R asks for one (connect-wire-api §1.5): without credentials."""
+    form = {
+        "grant_type": f"{PREFIX}grant-type:token-exchange", "subject_token_type": f"{PREFIX}token-type:id_token",
+        "requested_token_type": "urn:posit:connect:api-key", "subject_token": ci.issuer.token(),
+    }  # fmt: skip
+    address = "/__api__/v1/oauth/integrations/credentials"
+    found = ci.server.client().post(address, data=form).json()
+    assert (found["issued_token_type"], found["token_type"]) == ("urn:posit:connect:api-key", "Key")
+    assert ci.server.client(key=found["access_token"]).get("/__api__/v1/user").json()["username"] == "ci.robot"
+    again = ci.server.client().post(address, data=form)
+    assert again.status_code == 400 and "already" in again.json()["error"]
+    for changes in ({"subject_token": ""}, {"subject_token": "a.b.c"}):
+        assert ci.server.client().post(address, data=form | changes).status_code == 400
+    other = form | {"requested_token_type": f"{PREFIX}token-type:access_token"}
+    assert ci.server.client().post(address, data=other).status_code == 401

@@ -84,6 +84,8 @@ VERBS: dict[str, tuple[Call, tuple[Principal, ...]]] = {
     "set_vanity": (lambda tx, a, r: service.set_vanity(tx, a, r.content, path="sales"), (READER,)),
     "clear_vanity": (lambda tx, a, r: service.clear_vanity(tx, a, r.content), (READER,)),
     "vanity_of": (lambda tx, a, r: service.vanity_of(tx, a, r.content), ()),
+    "content_integrations": (lambda tx, a, r: service.content_integrations(tx, a, r.content), (READER,)),
+    "set_integrations": (lambda tx, a, r: service.set_integrations(tx, a, r.content, guids=[]), (READER, JOB_KEY)),
     "set_tags": (lambda tx, a, r: service.set_tags(tx, a, r.content, names=["quality"]), (READER,)),
     "set_thumbnail": (lambda tx, a, r: service.set_thumbnail(tx, a, r.content, image=None), (READER,)),
     "thumbnail": (lambda tx, a, r: service.thumbnail(tx, a, r.content), ()),
@@ -148,6 +150,7 @@ FILTERING = {
     "requests_to_answer",
     "threads_to_answer",
     "threads_told",
+    "usage_page",
 }
 #: For everybody who is signed in, about what they may not open: see `test_requests.py`.
 ASKING = {"content_to_ask_for", "ask_for_access", "open_request", "requests_made", "put_away_request"}

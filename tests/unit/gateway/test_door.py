@@ -21,6 +21,7 @@ from pilothouse.base.access import ANONYMOUS, Principal, ResourceRef, Role
 from pilothouse.base.errors import NotAuthenticated
 from pilothouse.db import DatabaseDown
 from pilothouse.db.secrets import Keys
+from pilothouse.gateway.app_tokens import CONTENT, VISITOR, AppTokenInvalid, AppTokens
 from pilothouse.gateway.calls import Calls
 from pilothouse.gateway.contract import (
     Asked,
@@ -38,6 +39,7 @@ from pilothouse.gateway.contract import (
 from pilothouse.gateway.door import Door
 from pilothouse.gateway.grants import Grants
 from pilothouse.gateway.pages import Pages, PageTexts
+from pilothouse.gateway.rates import Rates
 from pilothouse.gateway.recent import RecentGrants
 from pilothouse.gateway.visitors import Visitors
 from pilothouse.stages import StageRef
@@ -137,7 +139,7 @@ class Stand:
         self.usage = {1: "named", 2: "named"}
         self.recent, self.keys = RecentGrants(), Keys({"k1": b"1" * 32}, "k1")
         self.grants = Grants(lambda: self.keys, issuer="tested", cookie="ph_grant_x", recent=self.recent)
-        self.calls = Calls()
+        self.calls, self.rates = Calls(), Rates(0)
         self.origins = Origins("http://d", port=1, content_port=2, is_fixed=True)
         self.stages = OneStage()
 
@@ -145,7 +147,7 @@ class Stand:
         door = Door(
             secret="s3", resolver=self.resolver, stages=self.stages, owners=[self.owner], origins=self.origins,
             files={"apps": Path("/home/apps")}, pages=self.pages,
-            visitors=Visitors(self.usage.__getitem__, b"key"), grants=self.grants, calls=self.calls,
+            visitors=Visitors(self.usage.__getitem__, b"key"), grants=self.grants, calls=self.calls, tokens=AppTokens(b"key"), rates=self.rates,
         )  # fmt: skip
         given = {"host": "h:1", "x-ph-door": "s3", "x-ph-listener": "content", **(headers or {})}
         return asyncio.run(call(door, "/__authz" + path, given, **changes))
@@ -512,3 +514,53 @@ def test_a_named_bundle_a_file_and_a_page_bring_none(stand: Stand) -> None:
     assert "x-ph-grant" not in stand.ask(headers=BROWSER).headers
     stand.owner.targets = [Broken(502, "It failed.")]
     assert "x-ph-grant" not in stand.ask(headers=BROWSER).headers
+
+
+def test_an_app_that_acts_for_visitors_gets_a_token_with_each_request_and_no_grant(stand: Stand) -> None:
+    """A grant lies in the browser, so it must not hold the token; without one, each request asks here (ADR 21)."""
+    browser = {"accept": "text/html", "sec-fetch-mode": "navigate"}
+    plain = stand.ask(headers=browser)
+    assert "x-ph-visitor" not in plain.headers and "x-ph-grant" in plain.headers
+    stand.owner.targets = [replace(WORKER, acts_for_visitors=True)]
+    for headers in (browser, {"sec-fetch-mode": "cors"}, {"sec-websocket-version": "13", "origin": "http://h:1"}):
+        answer = stand.ask(headers=headers)
+        assert "x-ph-grant" not in answer.headers
+        claims = AppTokens(b"key").read(answer.headers["x-ph-visitor"], VISITOR)
+        assert (claims.content_id, claims.job_key, claims.user_id) == (7, "job1", ALICE.id)
+        assert (claims.login, claims.key_id) == (ALICE.login, ALICE.key)
+    before = {**browser, "cookie": plain.headers["x-ph-grant"].partition(";")[0]}
+    assert stand.ask(headers=before).headers["x-ph-grant"].startswith("ph_grant_x=; Max-Age=0; Path=/content/")
+    stand.resolver.principal = ANONYMOUS
+    assert "x-ph-visitor" not in stand.ask(headers=browser).headers
+
+
+def test_a_token_is_read_by_its_kind_its_key_and_whole(stand: Stand) -> None:
+    tokens = AppTokens(b"key")
+    visitor, own = tokens.of_visitor(7, "job1", ALICE), tokens.of_content(7, "job1")
+    assert tokens.read(own, CONTENT).user_id is None
+    for token, kind in (
+        (visitor, CONTENT),
+        (own, VISITOR),
+        (visitor[:-1], VISITOR),
+        ("x" + visitor, VISITOR),
+        ("", CONTENT),
+    ):
+        with pytest.raises(AppTokenInvalid):
+            tokens.read(token, kind)
+    with pytest.raises(AppTokenInvalid):
+        AppTokens(b"other").read(visitor, VISITOR)
+
+
+def test_too_many_calls_with_a_key_are_told_when_to_go_on(stand: Stand) -> None:
+    stand.rates = Rates(2)
+    assert {stand.ask().status for _ in range(4)} == {200}  # a browser's visits are no calls
+    stand.resolver.principal = replace(ALICE, login=None, key=9)
+    assert [stand.ask().status for _ in range(2)] == [200, 200]
+    woken = stand.owner.woken
+    answer = stand.ask()
+    assert (answer.status, answer.headers["retry-after"], answer.headers["content-type"]) == (
+        429,
+        "30",
+        "application/json",
+    )
+    assert set(json.loads(answer.body)) == {"code", "error", "payload"} and stand.owner.woken == woken

@@ -8,7 +8,8 @@ import pytest
 from tests.factories.issuer import issuer
 
 from pilothouse.outbound import AddressRefused, Outbound, Unreachable
-from pilothouse.outbound.client import SIZE_LIMIT, is_inside
+from pilothouse.outbound.addresses import is_inside
+from pilothouse.outbound.client import SIZE_LIMIT
 
 INSIDE = [
     "127.0.0.1", "127.8.9.1", "0.0.0.0", "0.1.2.3", "169.254.169.254", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "ff02::1",

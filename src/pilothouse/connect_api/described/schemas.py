@@ -99,7 +99,7 @@ NOUNS: dict[str, Schema] = {
         image_name=maybe(TEXT), r_environment_management=maybe(TRUTH), py_environment_management=maybe(TRUTH), created_time=MOMENT,
         last_deployed_time=MOMENT, bundle_id=maybe(ID), app_mode=TEXT, parameterized=TRUTH, **_VERSIONS, node_version=maybe(TEXT),
         owner_guid=GUID, app_role=one_of("owner", "editor", "viewer", "none"), content_url=TEXT, dashboard_url=TEXT,
-        optional={"owner": _OWNER, "vanity_url": TEXT, "load_group": maybe(TEXT)},
+        optional={"owner": _OWNER, "vanity_url": TEXT, "load_group": maybe(TEXT), "requests_per_minute": maybe(WHOLE)},
     ),
     "LegacyContent": keys(
         id=WHOLE, guid=GUID, name=TEXT, title=maybe(TEXT), access_type=ACCESS, url=TEXT, vanity_url=TRUTH, bundle_id=maybe(WHOLE),

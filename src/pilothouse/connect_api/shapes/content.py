@@ -36,6 +36,7 @@ def content(row: Content, *, owner_guid: str, share: Share, public_url: str) -> 
         "extension": False,
         **{name: getattr(row, name) for name in SETTABLE},
         "load_group": row.load_group,
+        "requests_per_minute": row.requests_per_minute,
         "environment_guid": None,
         "cluster_name": "Local",
         "image_name": None,

@@ -114,6 +114,7 @@ class Content(Row):
     max_processes: Mapped[int | None] = mapped_column(Integer)
     min_processes: Mapped[int | None] = mapped_column(Integer)
     max_conns_per_process: Mapped[int | None] = mapped_column(Integer)
+    requests_per_minute: Mapped[int | None] = mapped_column(Integer)
     load_factor: Mapped[float | None] = mapped_column(Float)
     load_group: Mapped[str | None] = mapped_column(String(40))
     cpu_request: Mapped[float | None] = mapped_column(Float)

@@ -24,13 +24,14 @@ from pilothouse.content.service.vanity import clear_vanity
 from pilothouse.content.service.workers import drain_all
 from pilothouse.db import Tx
 from pilothouse.identity.models import User
+from pilothouse.integrations.service import forget_content
 from pilothouse.stages import StageRef
 
 NAME = re.compile(r"[A-Za-z0-9_-]{3,64}")
 TEXTS = {"title": 1024, "description": 4096, "locked_message": 4096, "run_as": 80, "service_account_name": 255, "default_image_name": 255,
          "default_environment_guid": 36, "load_group": 40, "department": 255}  # fmt: skip
 WHOLE = ("connection_timeout", "read_timeout", "init_timeout", "idle_timeout", "max_processes", "min_processes", "max_conns_per_process",
-         "memory_request", "memory_limit", "amd_gpu_limit", "nvidia_gpu_limit")  # fmt: skip
+         "requests_per_minute", "memory_request", "memory_limit", "amd_gpu_limit", "nvidia_gpu_limit")  # fmt: skip
 REAL = ("load_factor", "cpu_request", "cpu_limit")
 FLAGS = ("locked", "run_as_current_user", "default_r_environment_management", "default_py_environment_management")
 NEVER_NULL = {
@@ -130,6 +131,7 @@ def delete_content(tx: Tx, actor: Principal, content: Content) -> None:
     require(actor, Permission.CONTENT_DELETE, resource_of(tx, content))
     clear_vanity(tx, actor, content)
     end_endorsement(tx, actor, content)
+    forget_content(tx, content.id)
     content.deleted_at = clock.now()
     drain_all(tx, content, at_once=True)
     record(

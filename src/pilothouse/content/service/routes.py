@@ -18,6 +18,7 @@ from pilothouse.base.errors import PilothouseError
 from pilothouse.content.models import Bundle, Content, WorkerState
 from pilothouse.content.models import Worker as WorkerRow
 from pilothouse.content.service.deployments import DEPLOY, UNDER_WAY
+from pilothouse.content.service.integrations import acts_for_visitors
 from pilothouse.content.service.manifests import kind_of, parse_manifest
 from pilothouse.content.service.scaling import Chooser, Ready
 from pilothouse.content.service.sharing import resource_of
@@ -77,6 +78,7 @@ class _Known:
     locked_message: str
     resource: Resource
     terms: Terms
+    acts_for_visitors: bool
 
 
 @dataclass(frozen=True)
@@ -150,14 +152,19 @@ class ContentRoutes:
             return Place(subject, known.stage_id, mount, "", known.guid, redirect=f"{mount}{rest}")
         revision = REVISION.fullmatch(rest)
         if revision is None:
-            return Place(subject, known.stage_id, mount, rest, known.guid)
+            return Place(
+                subject, known.stage_id, mount, rest, known.guid, requests_per_minute=known.terms.requests_per_minute
+            )
         bundle = self._bundles.get(int(revision[2]))
         if bundle is None or bundle.content_id != known.id:
             return None
         below = f"{mount}{revision[1]}{revision[2]}/"
         redirect = below if revision[3] is None else None
         rest = (revision[3] or "/")[1:]
-        return Place(subject, known.stage_id, below, rest, known.guid, bundle_id=bundle.id, redirect=redirect)
+        return Place(
+            subject, known.stage_id, below, rest, known.guid, bundle_id=bundle.id, redirect=redirect,
+            requests_per_minute=known.terms.requests_per_minute,
+        )  # fmt: skip
 
     def _named(self, asked: Asked) -> tuple[_Known, str, str] | None:
         """The content, its canonical mount below the stage, and what follows it in the path."""
@@ -227,7 +234,9 @@ class ContentRoutes:
         if asked.is_websocket:
             self._chooser.let_in(chosen.job_key, asked)
         inner = "/" if bundle.strips_prefix else place.mount
-        return Worker(chosen.address, chosen.job_key, inner, _class_of(terms.timeout), bundle.id)
+        return Worker(
+            chosen.address, chosen.job_key, inner, _class_of(terms.timeout), bundle.id, known.acts_for_visitors
+        )
 
     def _none_ready(self, known: _Known, bundle_id: int, log_url: str) -> Target:
         standing = self._workers.get(bundle_id)
@@ -290,6 +299,7 @@ class ContentRoutes:
                 locked_message=row.locked_message,
                 resource=resource_of(tx, row),
                 terms=self._chooser.rules.terms(row),
+                acts_for_visitors=acts_for_visitors(tx, row.id),
             )
 
     def _read_bundle(self, number: int) -> _Runnable | None:

@@ -21,13 +21,14 @@ log = structlog.get_logger(__name__)
 FIELDS = frozenset({
     "load_group", "min_processes", "max_processes", "max_conns_per_process", "load_factor", "init_timeout", "idle_timeout",
     "connection_timeout", "read_timeout", "cpu_request", "cpu_limit", "memory_request", "memory_limit", "amd_gpu_limit",
-    "nvidia_gpu_limit",
+    "nvidia_gpu_limit", "requests_per_minute",
 })  # fmt: skip
 TIMEOUTS = ("init_timeout", "idle_timeout", "connection_timeout", "read_timeout")
 LONGEST_TIMEOUT_S = 30 * 24 * 3600
 #: A start without a limit of its own (0) still ends: it takes a place in the queue from others.
 LONGEST_START_S = 3600.0
 MOST_CONNECTIONS = 100_000
+MOST_REQUESTS = 10_000_000
 MB = 1024 * 1024
 
 
@@ -43,6 +44,7 @@ class Terms:
 
     ``resources`` are those of one worker; ``connections`` how many it may have, of which the share ``load_factor`` is
     reached before another is started. ``timeout`` bounds a connection without traffic, ``None`` = nothing does.
+    ``requests_per_minute`` is what all API keys together may ask of it, 0 = as much as they like.
     """
 
     group: LoadGroup
@@ -55,6 +57,7 @@ class Terms:
     idle_timeout: float
     timeout: float | None
     idle: str
+    requests_per_minute: int = 0
 
 
 class WorkerRules:
@@ -97,6 +100,7 @@ class WorkerRules:
             max_processes=most,
             connections=_given(content.max_conns_per_process, defaults.max_conns_per_process),
             load_factor=_given(content.load_factor, defaults.load_factor),
+            requests_per_minute=_lower(content.requests_per_minute, defaults.requests_per_minute),
             init_timeout=float(init) or LONGEST_START_S,
             idle_timeout=float(_given(content.idle_timeout, defaults.idle_timeout.total_seconds())),
             timeout=None if 0 in waits else float(max(waits)),
@@ -114,6 +118,11 @@ class WorkerRules:
         if "load_group" in changed and content.load_group:
             self._check_group(actor, content.load_group)
         _check_numbers(content)
+        asked, most = content.requests_per_minute or 0, self.defaults.requests_per_minute
+        if "requests_per_minute" in changed and 0 < most < asked:
+            raise LimitExceeded(
+                f"requests_per_minute is at most {most} on this server. Ask for less, or ask an administrator."
+            )
         group = self.group_of(content)
         for name, allowed in _allowed(group).items():
             asked = getattr(content, name) or 0
@@ -188,6 +197,8 @@ def _check_numbers(content: Content) -> None:
             raise ContentInvalid(f"{name} is at least 1. Leave it empty for the default.")
         if asked is not None and most is not None and asked > most:
             raise ContentInvalid(f"{name} is at most {most}.")
+    if (content.requests_per_minute or 0) > MOST_REQUESTS:
+        raise ContentInvalid(f"requests_per_minute is at most {MOST_REQUESTS}. Leave it empty for no limit of its own.")
     if (content.load_factor or 0) > 1:
         raise ContentInvalid("load_factor is a share of max_conns_per_process: a number from 0 to 1.")
 
@@ -195,6 +206,11 @@ def _check_numbers(content: Content) -> None:
 def _given(own: Any, default: Any) -> Any:
     """No value means the default; 0 is a value."""
     return default if own is None else own
+
+
+def _lower(own: int | None, most: int) -> int:
+    """Of two limits the lower one; 0 and no value are none."""
+    return min((limit for limit in (own, most) if limit), default=0)
 
 
 def _shown(name: str, amount: float) -> str:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from pilothouse.base.ids import derived_token
 from pilothouse.content.models import Bundle, Content
 from pilothouse.content.service.terms import WorkerRules
 from pilothouse.db import Database
 from pilothouse.db.secrets import Secrets
+from pilothouse.gateway.app_tokens import AppTokens
 from pilothouse.launcher.contract import Launcher
 from pilothouse.runtimes.contract import Restorer, Runtime
 from pilothouse.runtimes.matching import Policy
@@ -59,6 +61,10 @@ class ContentEngines:
     frozen_limit: int = 50
     memory_reserve: int | None = None
     custodian: custody.Custodian = custody.OWN
+
+    @property
+    def app_tokens(self) -> AppTokens:
+        return AppTokens(derived_token(self.jobs_key, "app tokens").encode())
 
     def folder(self, content: Content, bundle: Bundle) -> Path:
         """Where this bundle is unpacked: ``apps/{stage}/{guid}/{bundle id}``."""

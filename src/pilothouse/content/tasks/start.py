@@ -15,6 +15,7 @@ from pilothouse.base.errors import PilothouseError
 from pilothouse.base.ids import derived_token, new_key
 from pilothouse.content.contract import Launch, Project, StartFailed
 from pilothouse.content.models import Bundle, Content, Worker, WorkerState
+from pilothouse.content.service.integrations import acts_for_itself
 from pilothouse.content.service.manifests import kind_of, parse_manifest
 from pilothouse.content.service.variables import variable_values
 from pilothouse.content.service.workers import UP, held, move
@@ -185,7 +186,10 @@ def _given(engines: ContentEngines, tx: Tx, content: Content, job: Job) -> dict[
     bound = Bound(ResourceRef("content", content.id), job.id, content.stage_id)
     token = derived_token(engines.jobs_key, f"{job.key} {owner.id}")
     made = create_key(tx, SYSTEM, owner, name=f"job {job.key}", role_cap=Role.PUBLISHER, bound=bound, token=token)
-    return {**given, "CONNECT_API_KEY": made.plain}
+    given["CONNECT_API_KEY"] = made.plain
+    if acts_for_itself(tx, content.id):
+        given["CONNECT_CONTENT_SESSION_TOKEN"] = engines.app_tokens.of_content(content.id, job.key)
+    return given
 
 
 def _wait(engines: ContentEngines, status: JobStatus, content: Content) -> Problem | None:

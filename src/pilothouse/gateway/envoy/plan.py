@@ -18,6 +18,7 @@ OWN_SEGMENTS = (
     "__logout__",
     "__ping__",
     "__docs__",
+    "__oauth__",
     "api",
     "auth",
     "connect",

@@ -113,9 +113,12 @@ def _app(name: str, limits: Json, site: Site) -> Json:
     return {
         "match": {"prefix": "/", "dynamic_metadata": [said(headers.TO, exact=name)]},
         "route": {"cluster": APPS, **limits},
-        "request_headers_to_add": _told(
-            *(what_was_said(n) for n in (headers.PREFIX, headers.IDENTITY, headers.BASE_URL, headers.REQUEST_URL))
-        ),
+        "request_headers_to_add": [
+            *_told(
+                *(what_was_said(n) for n in (headers.PREFIX, headers.IDENTITY, headers.BASE_URL, headers.REQUEST_URL))
+            ),
+            put("posit-connect-user-session-token", what_was_said(headers.VISITOR)),
+        ],
         "typed_per_filter_config": _cleaned(site),
     }
 

@@ -9,7 +9,7 @@ from pilothouse.settings.options.messages import Notify
 from pilothouse.settings.options.names import check_names
 from pilothouse.settings.options.people import Audit, Identity
 from pilothouse.settings.options.protocol import ConnectApi
-from pilothouse.settings.options.serving import Db, Gateway, Logging, Metrics, Server
+from pilothouse.settings.options.serving import Db, Gateway, Integrations, Logging, Metrics, Server
 from pilothouse.settings.options.stages import StageOption
 from pilothouse.settings.options.trust import TrustedIssuer
 from pilothouse.settings.options.types import MB, Section
@@ -33,6 +33,7 @@ class Settings(Section):
     content: Content = Content()
     runtimes: Runtimes = Runtimes()
     gateway: Gateway = Gateway()
+    integrations: Integrations = Integrations()
     logging: Logging = Logging()
     metrics: Metrics = Metrics()
     connect_api: ConnectApi = ConnectApi()

@@ -75,6 +75,14 @@ class Gateway(Section):
     """Raw usage rows are kept this long."""
 
 
+class Integrations(Section):
+    """Other services that content acts at."""
+
+    service_networks: list[Network] = []
+    """Networks of services that may be called although they are this machine's own or link-local, by plain http as well. Others are
+    called over https only; private networks are allowed."""
+
+
 class Logging(Section):
     """What the server writes to `logs/server.log`."""
 

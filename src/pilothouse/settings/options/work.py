@@ -68,6 +68,10 @@ class Content(Section):
     """Connections that one worker may have, where content names no number itself."""
     load_factor: float = Field(0.5, ge=0, le=1)
     """Another worker is started when each has more than this share of the connections it may have. 0: with the first connection."""
+    requests_per_minute_per_key: int = Field(0, ge=0, le=10_000_000)
+    """Requests that one API key may make to content in a minute, after a pause all at once; more get status 429. 0: no limit."""
+    requests_per_minute: int = Field(0, ge=0, le=10_000_000)
+    """The same for all API keys together that ask one content, where it names no lower number itself. 0: no limit but its own."""
     init_timeout: Duration = timedelta(seconds=60)
     """A worker that does not listen after this long has failed to start. 0: an hour."""
     idle_timeout: Duration = timedelta(minutes=2)
