@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from tests.factories.content import make
 from tests.factories.control_plane import Asked
@@ -73,7 +75,7 @@ EVERYTHING = {
     "connection_timeout": 60, "read_timeout": 120, "init_timeout": 30, "idle_timeout": 10, "max_processes": 3, "min_processes": 1,
     "max_conns_per_process": 20, "load_factor": 0.5, "cpu_request": 0.5, "cpu_limit": 1.0, "memory_request": 1024, "memory_limit": 2**28,
     "amd_gpu_limit": 0, "nvidia_gpu_limit": 0, "service_account_name": "analysts", "default_image_name": "image",
-    "default_environment_guid": new_guid(), "default_r_environment_management": False, "default_py_environment_management": True,
+    "default_environment_guid": "", "default_r_environment_management": False, "default_py_environment_management": True,
 }  # fmt: skip
 
 
@@ -94,20 +96,28 @@ def test_content_has_every_field_of_the_protocol(server: Asked) -> None:
     assert made["dashboard_url"] == f"http://localhost:3939/connect/#/apps/{made['guid']}"
 
 
+def everything(server: Asked) -> dict[str, Any]:
+    """A value for every field that can be set, of an environment that there is."""
+    _, boss = server.person("boss", Role.ADMINISTRATOR)
+    image = boss.post("/__api__/v1/environments", json={"title": "R", "name": "r:4", "cluster_name": "Local"}).json()
+    return EVERYTHING | {"default_environment_guid": image["guid"]}
+
+
 def test_every_field_is_set_and_put_back(server: Asked) -> None:
     _, client = server.person()
-    before = make(client)
+    before, wanted = make(client), everything(server)
     path = f"/__api__/v1/content/{before['guid']}"
-    changed = client.patch(path, json=EVERYTHING).json()
-    assert {name: changed[name] for name in EVERYTHING} == EVERYTHING
+    changed = client.patch(path, json=wanted).json()
+    assert {name: changed[name] for name in wanted} == wanted
     assert client.get(path).json() == changed
     assert client.patch(path, json=dict.fromkeys(EVERYTHING)).json() == before
 
 
 def test_content_is_made_with_all_its_fields_at_once(server: Asked) -> None:
     _, client = server.person()
-    made = make(client, **EVERYTHING)
-    assert {name: made[name] for name in EVERYTHING} == EVERYTHING
+    wanted = everything(server)
+    made = make(client, **wanted)
+    assert {name: made[name] for name in wanted} == wanted
 
 
 def test_a_change_of_nothing_succeeds(server: Asked) -> None:

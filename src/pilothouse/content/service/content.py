@@ -65,9 +65,10 @@ def create_content(
     chosen = name or f"content-{new_key(10)}"
     _check_name(tx, chosen, stage.id, actor.id)
     guid = new_guid()
-    check_choice(tx, actor, fields or {})
+    checked = _checked(fields or {})
+    check_choice(tx, actor, checked)
     content = Content(guid=guid, lineage_id=guid, stage_id=stage.id, owner_id=actor.id, name=chosen)
-    _set(actor, content, _checked(fields or {}), rules)
+    _set(actor, content, checked, rules)
     tx.add(content)
     tx.flush()
     after = {"name": chosen, "title": content.title, "access_type": content.access_type}
@@ -87,10 +88,10 @@ def update_content(
     require(actor, Permission.CONTENT_UPDATE, resource)
     if {"access_type", "owner_id"} & set(changes):
         require(actor, Permission.CONTENT_SHARE, resource)
-    check_choice(tx, actor, changes)
     wanted = dict(changes)
     name, owner_id = wanted.pop("name", None), wanted.pop("owner_id", None)
     new = _checked(wanted)
+    check_choice(tx, actor, new)
     if owner_id is not None and owner_id != content.owner_id:
         new["owner_id"] = _new_owner(tx, owner_id).id
     if (name and name != content.name) or "owner_id" in new:
