@@ -9,6 +9,7 @@ from pilothouse.app.house import House, channel_of
 from pilothouse.asgi.texts import ENGLISH, catalogue
 from pilothouse.base.errors import Invalid
 from pilothouse.base.ids import new_key
+from pilothouse.content.tasks import letter_writers
 from pilothouse.db import Tx
 from pilothouse.identity.models import User
 from pilothouse.identity.service.mail import TEST
@@ -26,16 +27,17 @@ class NoChannel(Invalid):
 def post_of(house: House) -> Post:
     """How this installation sends mails."""
     loaded = house.loaded
-    return Post(house.channel, writers(loaded), title=loaded.settings.web.title, url=loaded.public_url)
+    return Post(house.channel, writers(house), title=loaded.settings.web.title, url=loaded.public_url)
 
 
-def writers(loaded: Loaded) -> dict[str, Writer]:
-    """By name. A room's letters are written beside its verbs; they are named here."""
+def writers(house: House) -> dict[str, Writer]:
+    """By name: those of the rooms, and our own."""
+    loaded = house.loaded
 
     def test(tx: Tx, reader: User, facts: Mapping[str, Any], said: Said) -> Letter:
         return test_letter(loaded, said)
 
-    return {TEST: test}
+    return {TEST: test, **letter_writers(house.public_url)}
 
 
 def test_letter(loaded: Loaded, said: Said) -> Letter:

@@ -36,7 +36,7 @@ def _fields(*names: str, **others: Verdict) -> dict[str, Verdict]:
 #: trace of a guesser; that of a login stands in its own row.
 AUDITED: Mapping[str, Mapping[str, Verdict]] = {
     "user": _fields(
-        "role", "locked", "provider", "must_set_password", "confirmed",
+        "role", "locked", "provider", "must_set_password", "confirmed", "wants_mail",
         username=_SECRET, external_id=_SECRET, email=_SECRET, first_name=_SECRET, last_name=_SECRET, department=_SECRET, site=_SECRET, title=_SECRET,
         locale=_SECRET, timezone=_SECRET, password=_SECRET,
     ),

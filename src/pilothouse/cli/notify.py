@@ -13,7 +13,7 @@ commands = typer.Typer(no_args_is_help=True)
 
 @commands.command()
 def test(
-    to: Annotated[str, typer.Option(help="Address to send a mail to.")],
+    address: Annotated[str, typer.Argument(help="Whom to send a mail to.")],
     home: Home = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -22,5 +22,5 @@ def test(
     from pilothouse.app.letters import send_test
     from pilothouse.settings import load
 
-    send_test(load(home_or_default(home), file=config), to=to)
+    send_test(load(home_or_default(home), file=config), to=address)
     show({"mail": "The mail server took it."}, as_json=as_json)

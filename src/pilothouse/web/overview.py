@@ -17,7 +17,7 @@ from pilothouse.base.access import Permission, Principal, require
 from pilothouse.content import service as content_service
 from pilothouse.db import Tx
 from pilothouse.gateway.serving import runs_as
-from pilothouse.settings import weak_points
+from pilothouse.settings import Loaded, weak_points
 from pilothouse.tasks.models import TaskState
 from pilothouse.web import home, queue, service
 from pilothouse.web.storage import is_low
@@ -87,6 +87,11 @@ def _figures(request: Request, tx: Tx, caller: Principal) -> list[Figure]:
     ]  # fmt: skip
 
 
+def _mails(loaded: Loaded) -> str:
+    options = loaded.settings.notify
+    return f"sent as {options.sender}" if options.channel else "none are sent: notify.channel is not set"
+
+
 def _facts(request: Request) -> list[tuple[str, str]]:
     loaded, found = request.app.state.loaded, request.app.state.launcher.capabilities()
     return [
@@ -97,6 +102,7 @@ def _facts(request: Request) -> list[tuple[str, str]]:
         ("Limits of jobs", found.limits),
         ("Freezing of jobs", found.freezer),
         ("Isolation of jobs", found.isolation),
+        ("Mails", _mails(loaded)),
         ("Trusted proxies", ", ".join(loaded.settings.gateway.trusted_proxies) or "none"),
         ("Launcher", " ".join(f if f.endswith(".") else f"{f}." for f in found.facts) or "—"),
     ]

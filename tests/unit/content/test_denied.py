@@ -14,7 +14,7 @@ from pilothouse.base.access import ANONYMOUS, Principal, ResourceRef, Role, Shar
 from pilothouse.base.errors import Denied
 from pilothouse.base.ids import new_guid
 from pilothouse.content import service
-from pilothouse.content.models import Access, AccessRequest, Bundle, Content, Thread, ThreadKind, Vanity
+from pilothouse.content.models import Access, AccessRequest, Bundle, Content, Tag, Thread, ThreadKind, Vanity
 from pilothouse.db import Database, Tx
 from pilothouse.db.secrets import Keys, Secrets
 from pilothouse.identity.models import User
@@ -87,6 +87,10 @@ VERBS: dict[str, tuple[Call, tuple[Principal, ...]]] = {
     "content_integrations": (lambda tx, a, r: service.content_integrations(tx, a, r.content), (READER,)),
     "set_integrations": (lambda tx, a, r: service.set_integrations(tx, a, r.content, guids=[]), (READER, JOB_KEY)),
     "set_tags": (lambda tx, a, r: service.set_tags(tx, a, r.content, names=["quality"]), (READER,)),
+    **{
+        verb: (lambda tx, a, r, verb=verb: getattr(service, verb)(tx, a, r.content, tag=a_tag(tx)), (READER,))
+        for verb in ("add_tag", "remove_tag")
+    },
     "set_thumbnail": (lambda tx, a, r: service.set_thumbnail(tx, a, r.content, image=None), (READER,)),
     "thumbnail": (lambda tx, a, r: service.thumbnail(tx, a, r.content), ()),
     "keep_at_hand": (lambda tx, a, r: service.keep_at_hand(tx, a, r.content, kept=True), ()),
@@ -130,6 +134,16 @@ def a_thread(tx: Tx) -> Thread:
     return thread
 
 
+def a_tag(tx: Tx) -> Tag:
+    category = Tag(name="Topic")
+    tx.add(category)
+    tx.flush()
+    tag = Tag(name="Quality", parent_id=category.id)
+    tx.add(tag)
+    tx.flush()
+    return tag
+
+
 #: Verbs that answer with what the actor may see instead of refusing, and those for administrators only.
 FILTERING = {
     "get_content",
@@ -151,7 +165,11 @@ FILTERING = {
     "threads_to_answer",
     "threads_told",
     "usage_page",
+    "content_of_group",
+    "content_of_tag",
 }
+#: Of the installation's tree instead of one content: see `tests/unit/connect_api/test_tags.py`.
+TAGS = {"list_tags", "get_tag", "create_tag", "change_tag", "delete_tag"}
 #: For everybody who is signed in, about what they may not open: see `test_requests.py`.
 ASKING = {"content_to_ask_for", "ask_for_access", "open_request", "requests_made", "put_away_request"}
 ADMINISTRATORS = {"running_jobs", "feature", "leave_content", "hand_over_all", "owned_by"}
@@ -239,4 +257,4 @@ def test_every_verb_with_an_actor_stands_above() -> None:
         if inspect.isfunction(getattr(service, name))
         and "actor" in inspect.signature(getattr(service, name)).parameters
     }
-    assert verbs - FILTERING - ADMINISTRATORS - PERSONAL - ASKING - STEWARDS == set(VERBS)
+    assert verbs - FILTERING - ADMINISTRATORS - PERSONAL - ASKING - STEWARDS - TAGS == set(VERBS)

@@ -26,6 +26,7 @@ from pilothouse.base.access import OpenTo
 from pilothouse.content.models.collaboration import (
     AccessRequest,
     Endorsement,
+    Letters,
     RequestState,
     Steward,
     Thread,
@@ -47,6 +48,7 @@ __all__ = [
     "Deployment",
     "Endorsement",
     "Favourite",
+    "Letters",
     "Lock",
     "RequestState",
     "Steward",

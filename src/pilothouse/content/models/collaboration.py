@@ -14,6 +14,17 @@ from pilothouse.db import Id, Row, stamped
 _KEPT: Any = {"sqlite_autoincrement": True}
 
 
+class Letters(StrEnum):
+    """What people are mailed about, by the names that the queue holds."""
+
+    REQUEST_MADE = "content.request.made"
+    REQUEST_ANSWERED = "content.request.answered"
+    THREAD_OPENED = "content.thread.opened"
+    THREAD_REPLIED = "content.thread.replied"
+    THREAD_SETTLED = "content.thread.settled"
+    THREAD_FIXED = "content.thread.fixed"
+
+
 class RequestState(StrEnum):
     """Where a request for access is; only ``OPEN`` ones are waiting for somebody."""
 

@@ -12,11 +12,12 @@ from pilothouse.asgi.rendering import Done
 from pilothouse.base.access import OpenTo, Permission, Share, may
 from pilothouse.base.errors import Invalid
 from pilothouse.content import service
-from pilothouse.content.models import AccessRequest, Content
+from pilothouse.content.models import AccessRequest, Content, RequestState
 from pilothouse.content.pages import reading
 from pilothouse.content.pages.talk import RequestLine
 from pilothouse.content.pages.views import AccessTab, Granted
 from pilothouse.content.pages.visit import Visit, VisitOf
+from pilothouse.content.service.requests import RequestUnknown
 from pilothouse.db import Tx
 from pilothouse.identity import service as identity
 from pilothouse.identity.models import Group, User
@@ -60,6 +61,12 @@ def add(
     return visit.change(change, partial(_show, typed=principal))
 
 
+@router.get("/requests/{number}")
+def show_request(visit: VisitOf, number: RowId) -> Response:
+    """Where a mail leads: the tab with the request on it, or with who was faster."""
+    return _show(visit, mailed=number)
+
+
 @router.post("/requests/{number}")
 def answer(
     visit: VisitOf, number: RowId, share: Annotated[str, Form()] = "", words: Annotated[str, Form()] = ""
@@ -100,7 +107,7 @@ def remove_line(visit: VisitOf, line: int) -> Response:
     return visit.change(change, _show)
 
 
-def _show(visit: Visit, *, typed: str = "", problem: str = "", **changes: Any) -> Response:
+def _show(visit: Visit, *, typed: str = "", problem: str = "", mailed: int = 0, **changes: Any) -> Response:
     """With something typed, the reason of a refusal stands beside the field; else above the page."""
 
     def shown(tx: Tx, content: Content) -> dict[str, Any]:
@@ -120,6 +127,7 @@ def _show(visit: Visit, *, typed: str = "", problem: str = "", **changes: Any) -
             granted=granted,
             candidates=_candidates(tx, visit),
             asked=_asked(tx, visit, content),
+            answered=_answered(tx, visit, content, mailed) if mailed else "",
             typed=typed if problem else "",
             wrong=problem if typed else "",
         )
@@ -137,6 +145,23 @@ def _asked(tx: Tx, visit: Visit, content: Content) -> list[RequestLine]:
         request_line(asked, user, f"{path}/{asked.id}")
         for asked, user in service.requests_of(tx, visit.caller, content)
     ]
+
+
+def _answered(tx: Tx, visit: Visit, content: Content, number: int) -> str:
+    """What became of the request of this number; nothing while it waits."""
+    try:
+        asked = service.request_of(tx, content, number)
+    except RequestUnknown:
+        return visit.said("Whoever asked has taken the request back.")
+    if asked.state == RequestState.OPEN:
+        return ""
+    people = reading.people(tx, {asked.user_id, asked.answered_by_id or 0})
+    said = {
+        RequestState.GRANTED.value: visit.said("%(who)s let %(name)s in."),
+        RequestState.REFUSED.value: visit.said("%(who)s told %(name)s: no access."),
+    }[asked.state]
+    names = [people[n].display_name if n in people else "—" for n in (asked.answered_by_id or 0, asked.user_id)]
+    return said % {"who": names[0], "name": names[1]}
 
 
 def request_line(asked: AccessRequest, user: User, path: str) -> RequestLine:

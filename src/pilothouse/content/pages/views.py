@@ -164,7 +164,10 @@ class Granted:
 
 @dataclass(frozen=True)
 class AccessTab:
-    """Who may open it, and who may change it. ``candidates`` are the names that may be added."""
+    """Who may open it, and who may change it. ``candidates`` are the names that may be added.
+
+    ``answered`` says what became of the request that somebody came for.
+    """
 
     open_to: str
     owner: str
@@ -174,6 +177,7 @@ class AccessTab:
     typed: str = ""
     wrong: str = ""
     asked: Sequence[RequestLine] = ()
+    answered: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Requests for access: who may not open content asks, who shares it answers, both read it on their home pages."""
+"""Requests for access: who may not open content asks, who shares it answers, both read it on their home pages and by mail."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from pilothouse.base.access import Permission, Principal, ResourceRef, Share, ma
 from pilothouse.base.errors import Conflict, NotFound
 from pilothouse.base.ids import is_guid
 from pilothouse.content.contract import ContentUnknown
-from pilothouse.content.models import Access, AccessRequest, Content, RequestState
+from pilothouse.content.models import Access, AccessRequest, Content, Letters, RequestState
 from pilothouse.content.service.prose import prose
 from pilothouse.content.service.sharing import grant, resource_of
+from pilothouse.content.service.telling import tell, tell_sharers
 from pilothouse.db import Tx
 from pilothouse.identity.models import User
 from pilothouse.stages import StageRef
@@ -63,20 +64,23 @@ def ask_for_access(tx: Tx, actor: Principal, content: Content, *, words: str = "
     Raises `AccessThere`, `TooManyRequests`, `ProseInvalid`.
     """
     require(actor, Permission.REQUEST_MAKE)
-    if may(actor, Permission.CONTENT_VIEW, resource_of(tx, content)):
+    resource = resource_of(tx, content)
+    if may(actor, Permission.CONTENT_VIEW, resource):
         raise AccessThere
     said = prose(words, limit=WORDS_LIMIT)
     asked = open_request(tx, actor, content)
-    if asked is None:
-        mine = (AccessRequest.user_id == actor.id, AccessRequest.state == RequestState.OPEN)
-        if (tx.scalar(select(func.count()).select_from(AccessRequest).where(*mine)) or 0) >= OPEN_LIMIT:
-            raise TooManyRequests
-        asked = AccessRequest(content_id=content.id, user_id=actor.id or 0)
-        tx.add(asked)
-        subject, after = ResourceRef("content", content.id), {"user_id": actor.id, "state": RequestState.OPEN.value}
-        record(tx, actor, "content:request:created", subject, stage_id=content.stage_id, after=after)
-    asked.words = said
+    if asked is not None:
+        asked.words = said
+        return asked
+    mine = (AccessRequest.user_id == actor.id, AccessRequest.state == RequestState.OPEN)
+    if (tx.scalar(select(func.count()).select_from(AccessRequest).where(*mine)) or 0) >= OPEN_LIMIT:
+        raise TooManyRequests
+    asked = AccessRequest(content_id=content.id, user_id=actor.id or 0, words=said)
+    tx.add(asked)
     tx.flush()
+    subject, after = ResourceRef("content", content.id), {"user_id": actor.id, "state": RequestState.OPEN.value}
+    record(tx, actor, "content:request:created", subject, stage_id=content.stage_id, after=after)
+    tell_sharers(tx, resource, content, Letters.REQUEST_MADE, request_id=asked.id, by_id=actor.id)
     return asked
 
 
@@ -122,11 +126,13 @@ def answer_request(
     said, user = prose(words, limit=WORDS_LIMIT), tx.get(User, asked.user_id)
     if user is None or user.deleted_at is not None:
         raise RequestUnknown("Whoever asked is no longer here.")
-    if share is not None:
-        grant(tx, actor, content, principal=user, share=share)
     asked.state = RequestState.GRANTED.value if share is not None else RequestState.REFUSED.value
     asked.share, asked.answer = share.value if share is not None else None, said
     asked.answered_by_id, asked.answered_at = actor.id, clock.now()
+    tx.flush()
+    if share is not None:
+        grant(tx, actor, content, principal=user, share=share)
+    tell(tx, content, user.id, Letters.REQUEST_ANSWERED, request_id=asked.id)
     subject = ResourceRef("content", content.id)
     before, after = {"state": RequestState.OPEN.value}, {"state": asked.state, "user_id": asked.user_id}
     record(tx, actor, "content:request:answered", subject, stage_id=content.stage_id, before=before, after=after)

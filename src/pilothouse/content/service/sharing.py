@@ -10,7 +10,8 @@ from pilothouse.audit.service import record
 from pilothouse.base import clock
 from pilothouse.base.access import OpenTo, Permission, Principal, Resource, ResourceRef, Share, require
 from pilothouse.content.contract import ContentInvalid, GrantUnknown
-from pilothouse.content.models import Access, AccessRequest, Content, RequestState
+from pilothouse.content.models import Access, AccessRequest, Content, Letters, RequestState
+from pilothouse.content.service.telling import tell
 from pilothouse.db import Tx
 from pilothouse.identity.models import Group, User
 
@@ -72,7 +73,7 @@ def grant(tx: Tx, actor: Principal, content: Content, *, principal: User | Group
     tx.add(line)
     tx.flush()
     if is_user:
-        _answer_request(tx, actor, line)
+        _answer_request(tx, actor, content, line)
     after = {"user_id" if is_user else "group_id": principal.id, "share": share.value}
     record(
         tx, actor, "content:access:granted", ResourceRef("content", content.id), stage_id=content.stage_id, after=after
@@ -118,12 +119,13 @@ def _who(line: Access) -> dict[str, object]:
     return {"user_id": line.user_id} if line.user_id else {"group_id": line.group_id}
 
 
-def _answer_request(tx: Tx, actor: Principal, line: Access) -> None:
+def _answer_request(tx: Tx, actor: Principal, content: Content, line: Access) -> None:
     """Who is let in need not wait for an answer to what they asked."""
     theirs = (AccessRequest.content_id == line.content_id, AccessRequest.user_id == line.user_id)
     for asked in tx.scalars(select(AccessRequest).where(*theirs, AccessRequest.state == RequestState.OPEN)):
         asked.state, asked.share = RequestState.GRANTED.value, line.share
         asked.answered_by_id, asked.answered_at = actor.id, clock.now()
+        tell(tx, content, asked.user_id, Letters.REQUEST_ANSWERED, request_id=asked.id)
 
 
 def _check(share: Share) -> None:

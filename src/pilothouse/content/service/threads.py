@@ -16,6 +16,7 @@ from pilothouse.content.models import (
     Access,
     AccessRequest,
     Content,
+    Letters,
     RequestState,
     Thread,
     ThreadKind,
@@ -24,6 +25,7 @@ from pilothouse.content.models import (
 )
 from pilothouse.content.service.prose import prose
 from pilothouse.content.service.sharing import resource_of
+from pilothouse.content.service.telling import tell, tell_sharers
 from pilothouse.db import Tx
 from pilothouse.identity.models import User
 
@@ -61,7 +63,8 @@ class ThreadFull(Conflict):
 
 def open_thread(tx: Tx, actor: Principal, content: Content, *, kind: ThreadKind, words: str) -> Thread:
     """Ask the owner something, or report a problem. Raises `ProseInvalid`, `TooManyThreads`."""
-    require(actor, Permission.THREAD_OPEN, resource_of(tx, content))
+    resource = resource_of(tx, content)
+    require(actor, Permission.THREAD_OPEN, resource)
     said = prose(words, limit=WORDS_LIMIT, needed=True)
     unsolved = (
         Thread.content_id == content.id,
@@ -76,6 +79,7 @@ def open_thread(tx: Tx, actor: Principal, content: Content, *, kind: ThreadKind,
     tx.add(ThreadMessage(thread_id=thread.id, author_id=actor.id or 0, words=said))
     _record(tx, actor, "content:thread:opened", content, after={"user_id": actor.id, "kind": thread.kind})
     tx.flush()
+    tell_sharers(tx, resource, content, Letters.THREAD_OPENED, thread_id=thread.id, by_id=actor.id)
     return thread
 
 
@@ -117,8 +121,9 @@ def reply(tx: Tx, actor: Principal, content: Content, thread: Thread, *, words: 
     said = prose(words, limit=WORDS_LIMIT, needed=not promise)
     if len(messages_of(tx, [thread])[thread.id]) >= MESSAGES_LIMIT:
         raise ThreadFull
-    if said:
-        tx.add(ThreadMessage(thread_id=thread.id, author_id=actor.id or 0, words=said))
+    message = ThreadMessage(thread_id=thread.id, author_id=actor.id or 0, words=said) if said else None
+    if message is not None:
+        tx.add(message)
     if actor.id == thread.user_id:
         _move(thread, ThreadState.OPEN)
     else:
@@ -129,6 +134,8 @@ def reply(tx: Tx, actor: Principal, content: Content, thread: Thread, *, words: 
     thread.changed_at = clock.now()
     _record(tx, actor, "content:thread:replied", content, after={"user_id": thread.user_id, "state": thread.state})
     tx.flush()
+    facts = {"message_id": message.id if message else None, "promised": int(promise)}
+    _tell_other_side(tx, actor, content, thread, Letters.THREAD_REPLIED, **facts)
 
 
 def settle(tx: Tx, actor: Principal, content: Content, thread: Thread, *, solved: bool) -> None:
@@ -139,6 +146,8 @@ def settle(tx: Tx, actor: Principal, content: Content, thread: Thread, *, solved
     thread.changed_at, thread.promised_at = clock.now(), None
     if actor.id != thread.user_id:
         thread.told_at = clock.now()
+    if not (solved and actor.id == thread.user_id) and thread.state != before:
+        _tell_other_side(tx, actor, content, thread, Letters.THREAD_SETTLED)
     facts: dict[str, Mapping[str, object]] = {
         "before": {"state": before},
         "after": {"state": thread.state, "user_id": thread.user_id},
@@ -153,6 +162,7 @@ def note_live(tx: Tx, content: Content) -> list[Thread]:
     for thread in found:
         thread.state, thread.promised_at = ThreadState.SOLVED.value, None
         thread.fixed_at = thread.told_at = thread.changed_at = clock.now()
+        tell(tx, content, thread.user_id, Letters.THREAD_FIXED, thread_id=thread.id)
     return found
 
 
@@ -200,6 +210,18 @@ def _resource(tx: Tx, content: Content, thread: Thread) -> Resource:
     """A thread is read by whoever asked and by who may change the content."""
     resource = resource_of(tx, content)
     return replace(resource, users={**resource.users, thread.user_id: Share.EDITOR})
+
+
+def _tell_other_side(
+    tx: Tx, actor: Principal, content: Content, thread: Thread, letter: Letters, **facts: int | None
+) -> None:
+    """Whoever asked; or, when they acted themselves, who shares the content and who answered here before."""
+    facts |= {"thread_id": thread.id, "by_id": actor.id}
+    if actor.id != thread.user_id:
+        tell(tx, content, thread.user_id, letter, **facts)
+        return
+    answered = {message.author_id for message in messages_of(tx, [thread])[thread.id]}
+    tell_sharers(tx, resource_of(tx, content), content, letter, also=sorted(answered), **facts)
 
 
 def _move(thread: Thread, state: ThreadState) -> None:

@@ -3,6 +3,7 @@
 from pilothouse.content.tasks.caches import clear_cache_task
 from pilothouse.content.tasks.deploy import deploy_task
 from pilothouse.content.tasks.engines import ContentEngines, Language
+from pilothouse.content.tasks.letters import letter_writers
 from pilothouse.content.tasks.reconcile import Reconciler
 from pilothouse.content.tasks.sampling import SAMPLE_S, Sampler, drop_samples
 from pilothouse.content.tasks.start import start_task
@@ -17,6 +18,7 @@ __all__ = [
     "clear_cache_task",
     "deploy_task",
     "drop_samples",
+    "letter_writers",
     "start_task",
     "sweep",
 ]

@@ -210,7 +210,8 @@ class _Deploy:
                 Deployment(content_id=content.id, bundle_id=bundle.id, task_id=self.run.id, actor_id=self.run.actor_id)
             )
             drain_others(tx, content, bundle.id)
-            note_live(tx, content)
+            if before is None or bundle.id > before:  # going back is no fix
+                note_live(tx, content)
             actor = Principal(self.run.actor_id, None) if self.run.actor_id else SYSTEM
             subject = ResourceRef("content", content.id)
             old, new = {"bundle_id": before}, {"bundle_id": bundle.id}

@@ -33,7 +33,7 @@ def show(request: Request, caller: SignedIn, db: Db, rules: RulesOf) -> Response
 
 
 class Profile(BaseModel):
-    """What people may say about themselves. An empty ``language`` is the browser's."""
+    """What people may say about themselves. An empty ``language`` is the browser's; empty ``mails`` leave it as it is."""
 
     first_name: str = ""
     last_name: str = ""
@@ -42,6 +42,7 @@ class Profile(BaseModel):
     department: str = ""
     site: str = ""
     language: Literal["", "en", "de"] = ""
+    mails: Literal["", "yes", "no"] = ""
 
 
 @router.post("/profile")
@@ -49,11 +50,12 @@ def change_profile(
     request: Request, caller: SignedIn, db: Db, rules: RulesOf, form: Annotated[Profile, Form()]
 ) -> Response:
     """The page that answers speaks the new language."""
-    changes = {name: value.strip() for name, value in form.model_dump(exclude={"language"}).items()}
+    changes = {name: value.strip() for name, value in form.model_dump(exclude={"language", "mails"}).items()}
     try:
         with db.write() as tx:
             user = service.get_user(tx, caller.guid)
             service.update_user(tx, caller, user, changes=changes | {"locale": form.language or None})
+            service.want_mail(tx, caller, user, wanted=form.mails == "yes" if form.mails else user.wants_mail)
     except Invalid as error:
         with db.read() as tx:
             view = _view(request, tx, caller, hint=_hint(request, rules), problem=_texts(request).gettext(str(error)))
@@ -160,6 +162,8 @@ def _view(request: Request, tx: Tx, caller: Principal, *, hint: str, **changes: 
         programs=_programs(tx, caller, user, base),
         profile={name: getattr(user, name) or "" for name in PROFILE},
         language=user.locale or "",
+        wants_mail=user.wants_mail,
+        sends_mail=bool(request.app.state.loaded.settings.notify.channel),
         may_publish=may(caller, Permission.CONTENT_CREATE),
         add_command=f"rsconnect add -s {server_url(request)} -n {stage.key if stage else 'pilothouse'} -k {changes.get('fresh') or 'KEY'}",
         password_hint=hint,

@@ -106,7 +106,10 @@ class DeviceView:
 
 @dataclass(frozen=True)
 class AccountView:
-    """One's own account. ``fresh`` is a key just made, shown this once; ``add_command`` makes it known to the client."""
+    """One's own account. ``fresh`` is a key just made, shown this once; ``add_command`` makes it known to the client.
+
+    ``sends_mail``: this installation has a way to send mails.
+    """
 
     name: str
     username: str
@@ -121,6 +124,8 @@ class AccountView:
     profile: Mapping[str, str] = field(default_factory=nothing_wrong)
     language: str = ""
     languages: Sequence[tuple[str, str]] = tuple(LANGUAGE_NAMES.items())
+    wants_mail: bool = True
+    sends_mail: bool = True
     fresh: str = ""
     typed: str = ""
     wrong: str = ""

@@ -37,7 +37,7 @@ from pilothouse.identity.service.logins import (
     principal_of_user,
     sign_in,
 )
-from pilothouse.identity.service.mail import mail, send_test_mail
+from pilothouse.identity.service.mail import mail, send_test_mail, want_mail
 from pilothouse.identity.service.nesting import groups_of, inner_groups, nest_group, unnest_group
 from pilothouse.identity.service.personal import any_user, erase_user, facts_of_row, personal_data
 from pilothouse.identity.service.resolver import Resolver
@@ -70,5 +70,5 @@ __all__ = [
     "keys", "last_used", "list_groups", "list_members", "list_users", "lock_user", "logins", "mail", "members", "nest_group",
     "personal_data", "principal_of_cookie", "principal_of_key", "principal_of_user", "remove_member", "rename_user", "reset_password",
     "resource_of_user", "revoke_job_keys", "revoke_key", "revoke_token", "send_test_mail", "set_role", "sign_in", "tokens", "unnest_group",
-    "update_user", "users_of_ids", "view_group", "view_user",
+    "update_user", "users_of_ids", "view_group", "view_user", "want_mail",
 ]  # fmt: skip
