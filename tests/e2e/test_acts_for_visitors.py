@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from tests.factories.clients import CLIENTS, venv_of
 from tests.factories.installation import Installation, new_installation, project, remove, until
 from tests.factories.oidc_provider import CLIENT, SECRET, OidcProvider, oidc_provider
 
 pytestmark = pytest.mark.xdist_group("installation")
 WORD = "correct horse battery"
 APP = """
+const fs = require('fs');
 const http = require('http');
 const at = process.env.CONNECT_SERVER + '__api__/v1/oauth/integrations/credentials';
 async function exchange(kind, token, wanted) {
@@ -27,11 +32,12 @@ async function exchange(kind, token, wanted) {
   const answer = await fetch(at, {method: 'POST', body: form, headers: {authorization: 'Key ' + process.env.CONNECT_API_KEY}});
   return {status: answer.status, body: await answer.json()};
 }
+const own = () => fs.readFileSync(process.env.CONNECT_CONTENT_SESSION_TOKEN_FILE || '/dev/null', 'utf8');
 http.createServer(async (request, response) => {
   const url = new URL(request.url, 'http://x'), wanted = Object.fromEntries(url.searchParams);
   let found = {headers: request.rawHeaders};
   if (url.pathname == '/visitor') found = await exchange('user-session-token', request.headers['posit-connect-user-session-token'], wanted);
-  if (url.pathname == '/own') found = await exchange('content-session-token', process.env.CONNECT_CONTENT_SESSION_TOKEN, wanted);
+  if (url.pathname == '/own') found = await exchange('content-session-token', own(), wanted);
   response.setHeader('content-type', 'application/json');
   response.end(JSON.stringify(found));
 }).listen(process.env.PORT);
@@ -203,3 +209,18 @@ def test_calls_with_a_key_are_limited(scene: Scene) -> None:
     assert scene.browser.get(f"{scene.ph.content_url}/content/{scene.guid}/").status_code == 200
     scene.ph.api("PATCH", f"v1/content/{scene.guid}", json={"requests_per_minute": None})
     until(lambda: scene.ph.get(f"/content/{scene.guid}/").status_code == 200, 20)
+
+
+def test_posit_sdk_reads_and_changes_all_of_it(scene: Scene) -> None:
+    (session,) = scene.ph.api("GET", "v1/oauth/sessions?all=true").json()
+    script = Path(__file__).parent / "clients" / "use_posit_oauth.py"
+    done = subprocess.run(
+        [venv_of(CLIENTS).python, str(script), session["oauth_integration_guid"], scene.guid],
+        env=os.environ | {"CONNECT_SERVER": scene.ph.url, "CONNECT_API_KEY": scene.ph.key},
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "all of it worked\n"

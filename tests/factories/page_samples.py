@@ -366,6 +366,8 @@ def together_samples() -> list[Sample]:
         Sample("content-api-german", "content/api.html", {"head": looked_at, "view": together.api(docs="", document="", is_open=True)}, language="de", **viewer),
         Sample("home-composed", "web/home.html", {"view": home(landing=together.landing().shelves[:2], favourites=[], featured=[])}, **viewer),
         Sample("admin-announcements", "web/announcements.html", {"view": together.announced(wrong="Three announcements are shown already. End one of them first.")}),
+        Sample("admin-integrations", "web/integrations.html", {"view": together.integrated(wrong="“client_secret” is missing in the configuration. Only public clients of visitors have none.")}),
+        Sample("admin-integrations-empty", "web/integrations.html", {"view": together.integrated(lines=[])}),
         Sample("admin-announcements-empty", "web/announcements.html", {"view": together.announced(lines=[])}),
         Sample("admin-home", "web/landing.html", {"view": together.landing()}),
         Sample("admin-home-empty", "web/landing.html", {"view": together.landing(empty=True)}),

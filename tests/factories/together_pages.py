@@ -13,7 +13,7 @@ from pilothouse.base import clock
 from pilothouse.content.pages import data, talk
 from pilothouse.content.pages import views as content
 from pilothouse.content.pages.api import ApiTab
-from pilothouse.web import announcements, search
+from pilothouse.web import announcements, integrations, search
 from pilothouse.web import content_overview as overview
 from pilothouse.web import people_views as people
 from pilothouse.web import views as web
@@ -247,3 +247,14 @@ def waiting(*, asked_only: bool = False) -> web.Waiting:
         return web.Waiting(told=told)
     questions = [web.Asked("alert-triangle", "Clara Voss", "Plant monitor", "The curve of reactor 5 ends at 07:40.", ago(minutes=20), f"{BASE}/questions/1")]  # fmt: skip
     return web.Waiting([web.AskedForAccess(asks()[0], "Plant monitor", BASE)], questions, told[:1])
+
+
+def integrated(**changes: Any) -> integrations.IntegrationsView:
+    lines = [
+        integrations.IntegrationLine("Batch warehouse", "Records of all batches since 2014; ask plant IT", "acts as its visitor there", "https://warehouse.example.com/oauth2/token", 12, "/remove"),
+        integrations.IntegrationLine("Mail of the laboratory", "", "acts there by an account of its own", "https://mail.example.com/token", 1, "/remove"),
+        integrations.IntegrationLine(LONG, LONG, "acts as its visitor at this server", "", 0, "/remove"),
+    ]  # fmt: skip
+    choices = [(kind.value, words) for kind, words in integrations.ACTS_AS.items()]
+    callback = "https://science.example.com/__oauth__/integrations/callback"
+    return integrations.IntegrationsView(**{"lines": lines, "callback": callback, "choices": choices} | changes)

@@ -37,6 +37,7 @@ ADMINISTRATION_PARTS = tuple(
         ("users", "Users", "/users", "users"),
         ("groups", "Groups", "/groups", "users-group"),
         ("tags", "Tags", "/tags", "tag"),
+        ("integrations", "Integrations", "/integrations", "link"),
         ("storage", "Storage", "/storage", "database"),
         ("audit", "Audit", "/audit", "history"),
         ("settings", "Settings", "/settings", "settings"),

@@ -48,7 +48,7 @@ from pilothouse.stages import StageRef
 BROWSER_PATIENCE_S = 2.0
 SPARED = frozenset({"HEAD", "OPTIONS"})
 #: What programs are told instead of a page, by status: the wire's code and a sentence.
-FOR_PROGRAMS = {403: (19, "Its owner has locked it."), 404: (4, "There is nothing at this address.")}
+FOR_PROGRAMS = {403: (19, "It may not be opened."), 404: (4, "There is nothing at this address.")}
 NEW = Visit("")
 #: In the scope afterwards: how many seconds of the answer were spent waiting for a worker.
 WAITED = "pilothouse.waited_s"
@@ -300,6 +300,8 @@ class Door:
         if isinstance(target, ControlPlane):
             return 200, [(h.TO, h.PAGE)], b""
         if isinstance(target, Broken):
+            if target.is_locked and (asking.has_key or not asking.is_browser):
+                return _json(target.status, 19, f"Its owner has locked it. {target.reason}".strip())
             if target.is_locked:
                 return self._pages.locked(self._reader(asking), target.status, owner.title(place), target.reason)
             edits = owner.may_edit(place, asking.principal)

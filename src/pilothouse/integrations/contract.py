@@ -65,6 +65,14 @@ class AuthType(StrEnum):
     VISITOR_KEY = "Visitor API Key"
 
 
+#: The same in people's words.
+ACTS_AS: Mapping[AuthType, str] = {
+    AuthType.VIEWER: "acts as its visitor there",
+    AuthType.SERVICE_ACCOUNT: "acts there by an account of its own",
+    AuthType.VISITOR_KEY: "acts as its visitor at this server",
+}
+
+
 @dataclass(frozen=True)
 class Field:
     """One word of an integration's configuration. With ``values`` it is one of them, and ``default`` where none is given."""

@@ -11,6 +11,7 @@ from pilothouse.web import (
     connect,
     content_overview,
     home,
+    integrations,
     jobs,
     landing,
     member,
@@ -28,5 +29,5 @@ from pilothouse.web import (
 router = APIRouter(include_in_schema=False)
 for part in (home, overview, jobs, queue, storage, options, connect, palette, news, waiting, people, activity, search):
     router.include_router(part.router)
-for part in (api_docs, announcements, landing, member, content_overview):
+for part in (api_docs, announcements, integrations, landing, member, content_overview):
     router.include_router(part.router)

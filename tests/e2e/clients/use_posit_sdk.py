@@ -69,6 +69,18 @@ def tags(client, made):
     assert line["id"] not in [tag["id"] for tag in client.tags.find()]
 
 
+def environments(client):
+    python = {"installations": [{"path": sys.executable, "version": sys.version.split()[0]}]}
+    made = client.environments.create(title="Chemistry", name="chemistry:1", cluster_name="Local", python=python)
+    assert (made["matching"], made["python"]) == ("any", python)
+    assert client.environments.find(made["guid"])["title"] == "Chemistry"
+    assert client.environments.find_by(name="chemistry:1")["guid"] == made["guid"]
+    made.update(title="Chemistry and physics", matching="none")
+    assert client.environments.find(made["guid"])["matching"] == "none"
+    made.destroy()
+    assert client.environments.find_by(name="chemistry:1") is None
+
+
 def content(client):
     made = client.content.create(title="Viscosity", description="Of batch 12")
     assert client.content.get(made["guid"])["title"] == "Viscosity"
@@ -189,6 +201,7 @@ def main():
     assert client.version
     people(client)
     groups(client)
+    environments(client)
     made = content(client)
     bundles(client, made)
     variables(made)

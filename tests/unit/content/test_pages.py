@@ -11,9 +11,11 @@ from tests.factories.archives import targz
 from tests.factories.pages_app import Visitor, principal, publish
 
 from pilothouse.base import clock
+from pilothouse.base.access import SYSTEM
 from pilothouse.content import service as content
 from pilothouse.content.models import Bundle, Content, Lock, Worker
 from pilothouse.gateway.models import UsageEvent
+from pilothouse.integrations.service import create_integration
 from pilothouse.launcher.models import Job
 from pilothouse.storage.contract import Blob, put
 
@@ -69,6 +71,26 @@ def test_variables_are_set_and_removed_and_never_shown(app: FastAPI, visitor: Vi
     wrong = visitor.post(base, data={"name": "1 BAD", "value": "s3cret"})
     assert wrong.status_code == 422 and 'value="1 BAD"' in wrong.text and "s3cret" not in wrong.text
     assert "No variables" in visitor.post(f"{base}/remove", data={"name": "LIMS_TOKEN"}).text
+
+
+def test_the_services_where_an_item_may_act_are_chosen(app: FastAPI, visitor: Visitor) -> None:
+    item = publish(app, "amara.okoye", "Plant monitor")
+    visitor.sign_in("amara.okoye")
+    base = f"/_/content/{item.guid}/variables"
+    assert "Other services" not in visitor.get(base).text
+    config = {"token_uri": "https://there.example/token", "client_id": "c", "client_secret": "s"}
+    with app.state.database.write() as tx:
+        made = create_integration(
+            tx, SYSTEM, facts={"name": "Warehouse", "description": "Batch records", "template": "custom"},
+            config={**config, "auth_type": "Service Account"}, secrets=app.state.secrets,
+        )  # fmt: skip
+        guid = made.guid
+    page = visitor.get(base).text
+    assert "acts there by an account of its own" in page and f'value="{guid}">' in page
+    assert f'value="{guid}" checked' in visitor.post(f"{base}/services", data={"integration": guid}).text
+    wrong = visitor.post(f"{base}/services", data={"integration": "5d00d9f5-58b7-4483-8d87-c0fd6ab7ec84"})
+    assert wrong.status_code == 422 and f'value="{guid}" checked' in wrong.text
+    assert f'value="{guid}">' in visitor.post(f"{base}/services", data={}).text
 
 
 def test_versions_are_rolled_back_and_downloaded(app: FastAPI, visitor: Visitor) -> None:
@@ -285,6 +307,7 @@ def test_how_workers_run_is_set_explained_and_taken_back(app: FastAPI, visitor: 
     visitor.sign_in("amara.okoye")
     base = f"/_/content/{item.guid}/runtime"
     assert "As usual for its kind here" in visitor.get(base).text
+    assert "more than 90 times in a minute" in visitor.get(f"{base}/effect?requests_per_minute=90").text
     told = visitor.get(f"{base}/effect?max_processes=2&memory_limit=512&idle=stop").text
     assert "Up to 2 workers of 512 MB: at most 1.0 GB" in told and "is stopped" in told
     page = visitor.post(base, data={"max_processes": "2", "memory_limit": "512", "idle": "stop"}).text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,14 @@ def test_dash_looks_at_the_mount_of_the_visitor_and_at_import_at_the_stand_in() 
     assert (config["requests_pathname_prefix"], config["title"]) == ("/content/g/", "x")
     starter.MOUNT.reset(token)
     assert config["requests_pathname_prefix"] == f"/{starter.STAND_IN}/"
+
+
+def test_the_token_of_an_app_is_in_a_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    variables = {"CONNECT_CONTENT_SESSION_TOKEN": "own"}
+    starter.keep_token(variables)
+    file = Path(variables["CONNECT_CONTENT_SESSION_TOKEN_FILE"])
+    assert (file.read_text(), file.parent, file.stat().st_mode & 0o777) == ("own", tmp_path, 0o600)
+    none = dict[str, str]()
+    starter.keep_token(none)
+    assert none == {}

@@ -438,8 +438,10 @@ def test_programs_are_told_in_json_what_is_not_there(stand: Stand) -> None:
     stand.owner.targets = [Broken(404, "There is no file x in it.")]
     answer = stand.ask()
     assert (answer.status, json.loads(answer.body)["code"]) == (404, 4)
-    stand.owner.targets = [Broken(403, "The owner has locked it.")]
-    assert json.loads(stand.ask().body)["code"] == 19
+    stand.owner.targets = [Broken(403, "Until noon.", is_locked=True)]
+    answer = stand.ask()
+    assert (answer.status, json.loads(answer.body)["code"]) == (403, 19)
+    assert json.loads(answer.body)["error"] == "Its owner has locked it. Until noon."
 
 
 def test_what_was_never_deployed_is_said_at_once(stand: Stand) -> None:

@@ -1,9 +1,18 @@
 "use strict";
 // Loaded before a Node.js app inside its job (`node --require`). An app that says only on which port it listens would be
 // reachable at every address of the machine, past the gateway and its sign-in: it is given the job's own address instead.
+// And some apps read the token with which they act for themselves from a file that a variable names.
+const fs = require("node:fs");
 const net = require("node:net");
+const os = require("node:os");
+const path = require("node:path");
 
-const { HOST: host, PORT: port } = process.env;
+const { HOST: host, PORT: port, CONNECT_CONTENT_SESSION_TOKEN: token } = process.env;
+if (token && !process.env.CONNECT_CONTENT_SESSION_TOKEN_FILE) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "session-token-"));
+  process.env.CONNECT_CONTENT_SESSION_TOKEN_FILE = path.join(folder, "token");
+  fs.writeFileSync(process.env.CONNECT_CONTENT_SESSION_TOKEN_FILE, token, { mode: 0o600 });
+}
 const EVERYWHERE = new Set([undefined, null, "", "0.0.0.0", "::", "localhost", "127.0.0.1", "::1"]);
 const listen = net.Server.prototype.listen;
 

@@ -13,6 +13,7 @@ import inspect
 import os
 import re
 import sys
+import tempfile
 import traceback
 from contextvars import ContextVar
 
@@ -333,9 +334,18 @@ def run_wsgi(app, host, port):
 INTERFACES = {f.__name__: f for f in (asgi, wsgi, shiny, streamlit, panel, bokeh, dash, gradio)}
 
 
+def keep_token(variables):
+    """Some apps read the token with which they act for themselves from a file that a variable names."""
+    if token := variables.get("CONNECT_CONTENT_SESSION_TOKEN"):
+        descriptor, variables["CONNECT_CONTENT_SESSION_TOKEN_FILE"] = tempfile.mkstemp(prefix="session-token-")
+        with os.fdopen(descriptor, "w") as file:
+            file.write(token)
+
+
 def main():
     interface, what, host, port = sys.argv[1:5]
     sys.argv = [what]
+    keep_token(os.environ)
     INTERFACES[interface](what, host, int(port))
 
 

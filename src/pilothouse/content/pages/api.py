@@ -18,7 +18,7 @@ OPENAPI = {"python-fastapi": ("openapi.json", "docs"), "api": ("openapi.json", "
 
 @dataclass(frozen=True)
 class ApiTab:
-    """``document`` and ``docs`` are addresses, empty where the kind makes none."""
+    """``document`` and ``docs`` are addresses, empty where the kind makes none; ``limit`` is calls in a minute, 0 = none."""
 
     curl: str
     python: str
@@ -26,6 +26,7 @@ class ApiTab:
     document: str
     docs: str
     is_open: bool
+    limit: int
 
 
 @router.get("")
@@ -43,6 +44,7 @@ def show(visit: VisitOf) -> Response:
             document=address + document if document else "",
             docs=address + docs if docs else "",
             is_open=is_open,
+            limit=visit.worker_rules.terms(content).requests_per_minute,
         )
         return {"view": tab}
 

@@ -79,6 +79,8 @@ def _giving_up(terms: Terms) -> Iterator[Effect]:
     else:
         span = duration(timedelta(seconds=terms.timeout))
         yield Effect(f"A connection without traffic is closed after {span}, or a little later.")
+    if most := terms.requests_per_minute:
+        yield Effect(f"Programs that call more than {most} times in a minute are told to wait (429).")
 
 
 def _cores(cores: float) -> str:

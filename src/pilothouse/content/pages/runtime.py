@@ -37,6 +37,7 @@ NUMBERS: Mapping[str, tuple[str, str, str]] = {
     "init_timeout": ("A start may take", "seconds", "A worker that does not listen by then has failed."),
     "connection_timeout": ("Silent connections may last", "seconds", "Rounded up to 1 minute, 5 minutes, 1 hour or for ever; 0 is for ever."),
     "read_timeout": ("With a silent visitor", "seconds", "The longer of both counts."),
+    "requests_per_minute": ("Calls in a minute", "", "With API keys, of all programs together. 0 is as many as they like."),
 }  # fmt: skip
 CHOICES = ("load_group", "idle")
 
@@ -205,6 +206,7 @@ def _usual(rules: service.WorkerRules, content: Content) -> dict[str, str]:
         "load_factor": terms.load_factor,
         "memory_limit": (terms.resources.memory_limit or 0) // MB,
         "cpu_limit": terms.resources.cpu_limit or 0,
+        "requests_per_minute": terms.requests_per_minute,
     }
     found |= {name: getattr(rules.defaults, name).total_seconds() for name in PATIENCE}
     return {name: f"{amount:g}" for name, amount in found.items()}

@@ -181,11 +181,23 @@ class AccessTab:
 
 
 @dataclass(frozen=True)
+class ServiceChoice:
+    """An integration that the item may use; ``acts_as`` says in whose name."""
+
+    guid: str
+    name: str
+    description: str
+    acts_as: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
 class VariablesTab:
     """Names only: values are sealed and never shown again."""
 
     names: Sequence[str]
     command: str
+    services: Sequence[ServiceChoice] = ()
     typed: str = ""
     wrong: str = ""
 
