@@ -49,7 +49,7 @@ def runtime(**changes: Any) -> content.RuntimeTab:
         content.GroupChoice("high", "high", "4 cores, 8.0 GB and 512 processes for a worker, 10 workers", False),
     ]
     usual = {"max_processes": "3", "min_processes": "0", "max_conns_per_process": "20", "load_factor": "0.5", "memory_limit": "1024",
-             "cpu_limit": "1", "idle_timeout": "120", "init_timeout": "60", "connection_timeout": "3600", "read_timeout": "3600"}  # fmt: skip
+             "cpu_limit": "1", "idle_timeout": "120", "init_timeout": "60", "connection_timeout": "3600", "read_timeout": "3600", "requests_per_minute": "0"}  # fmt: skip
     numbers = {
         name: content.Number(name, label, unit, hint, "3" if name == "max_processes" else "", usual[name])
         for name, (label, unit, hint) in NUMBERS.items()

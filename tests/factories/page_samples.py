@@ -160,7 +160,7 @@ def samples() -> list[Sample]:
         Sample(
             "content-variables",
             "content/variables.html",
-            {"head": usual, "view": content.VariablesTab(["DATABASE_URL", "LIMS_TOKEN"], deploy)},
+            {"head": usual, "view": content.VariablesTab(["DATABASE_URL", "LIMS_TOKEN"], deploy, together.services())},
         ),
         Sample(
             "content-variables-empty",

@@ -182,7 +182,7 @@ def api(**changes: Any) -> ApiTab:
         "curl": f'curl -H "Authorization: Key $KEY" {address}',
         "python": f'httpx.get("{address}", headers={{"Authorization": f"Key {{KEY}}"}}).json()',
         "r": f'httr2::request("{address}") |> httr2::req_headers(Authorization = paste("Key", KEY)) |> httr2::req_perform()',
-        "document": f"{address}openapi.json", "docs": f"{address}docs", "is_open": False,
+        "document": f"{address}openapi.json", "docs": f"{address}docs", "is_open": False, "limit": 600,
     }  # fmt: skip
     return ApiTab(**usual | changes)
 
@@ -258,3 +258,10 @@ def integrated(**changes: Any) -> integrations.IntegrationsView:
     choices = [(kind.value, words) for kind, words in integrations.ACTS_AS.items()]
     callback = "https://science.example.com/__oauth__/integrations/callback"
     return integrations.IntegrationsView(**{"lines": lines, "callback": callback, "choices": choices} | changes)
+
+
+def services() -> list[content.ServiceChoice]:
+    return [
+        content.ServiceChoice("g1", "Batch warehouse", "Records of all batches since 2014; ask plant IT", "acts as its visitor there", True),
+        content.ServiceChoice("g2", LONG, LONG, "acts there by an account of its own", False),
+    ]  # fmt: skip
