@@ -22,6 +22,7 @@ from pilothouse.base.errors import Invalid, PilothouseError
 from pilothouse.base.ids import derived_token
 from pilothouse.connect_api import oauth_server
 from pilothouse.content import pages as content_pages
+from pilothouse.content.service.vanity import VanityPaths
 from pilothouse.db import Tx
 from pilothouse.identity import api as identity_api
 from pilothouse.identity import pages as identity_pages
@@ -65,6 +66,7 @@ def dashboard(house: House) -> FastAPI:
         house.oauth_tools,
         States(derived_token(house.xsrf_key, "states of sign-ins").encode()),
     )
+    state.guid_at = VanityPaths(house.database, house.watch).guid
     state.why_root = partial(why_root, house.loaded)
     state.identity_rules, state.people = house.rules, People(_names, _find)
     state.exchange = house.exchange

@@ -119,12 +119,11 @@ def _path_of_content(request: Request, towards: str) -> str:
 
 def _opened(request: Request, path: str) -> str | None:
     """The address under which this visitor meets the page; ``None`` for what is no page of content."""
-    found = ITEM.match(path)
-    if found is None:
-        return None
     state, host = request.app.state, request.headers.get("host", "")
-    stage, _ = state.stages.resolve(host, path)
-    return str(state.origins.opened(host, stage, found[1], path))
+    stage, rest = state.stages.resolve(host, path)
+    found = ITEM.match(path)
+    guid = found[1] if found else state.guid_at(stage.id, urlsplit(rest).path)
+    return str(state.origins.opened(host, stage, guid, path)) if guid else None
 
 
 def _states(request: Request) -> States:

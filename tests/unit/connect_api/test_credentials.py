@@ -358,7 +358,11 @@ def test_a_visitor_signs_in_at_the_other_service_and_comes_back(server: Asked, p
         303,
         f"http://localhost:3940/content/{app.content.guid}/?a=1",
     )
-    assert app.exchange(app.token(vera)).json()["access_token"] == "access-1"
+    named = app.boss.put(f"/__api__/v1/content/{app.content.guid}/vanity", json={"path": "/plant/acts/"})
+    assert named.status_code == 200, named.text
+    by_name = client.get(provider.consent(left_page(client, guid, redirect="/plant/acts/page?a=1")))
+    assert by_name.headers["location"] == "http://localhost:3940/plant/acts/page?a=1"
+    assert app.exchange(app.token(vera)).json()["access_token"] == "access-2"
     assert len(provider.asked[0]["code_verifier"]) >= 43
 
 

@@ -36,6 +36,12 @@ class VanityPaths:
         number = known.get((stage_id, f"{path}/"))
         return None if number is None else (number, f"{path}/")
 
+    def guid(self, stage_id: int, path: str) -> str | None:
+        """The GUID of the content that `find` finds."""
+        found = self.find(stage_id, path)
+        with self._database.read() as tx:
+            return tx.scalar(select(Content.guid).where(Content.id == found[0])) if found else None
+
     def _all(self) -> dict[tuple[int, str], int]:
         epoch = self._watch.epoch(Vanity.topic)
         if epoch != self._known[0]:
