@@ -14,7 +14,7 @@ import structlog
 from bench.rows import show
 
 #: Each is a module here with a function ``rows``.
-SUBJECTS = ("door", "gateway", "sockets", "deploys", "starts", "content_list")
+SUBJECTS = ("door", "gateway", "sockets", "deploys", "starts", "content_list", "company")
 
 
 def machine() -> str:

@@ -32,17 +32,24 @@ class PostgresMissing(Exception):
 class PostgresServer:
     """One server with its data below a folder of its own. ``start`` and ``stop`` may alternate; ``remove`` ends it for good.
 
+    Data in a folder that is given, ``data``, is still there for the next one. Its parents must be open to other users.
+
     Start it from the thread that lives longest: it ends with the thread that started it, so that a killed test run
     leaves nothing behind.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, data: Path | None = None) -> None:
         self._bin = _programs()
         self._home = Path(tempfile.mkdtemp(prefix="pilothouse-pg-", dir=_folder()))
-        self._data = self._home / "data"
+        self._data = data or self._home / "data"
         self._process: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:
             shutil.chown(self._home, "nobody", "nogroup")
+        if (self._data / "PG_VERSION").exists():
+            return
+        self._data.mkdir(mode=0o700, exist_ok=True)
+        if os.geteuid() == 0:
+            shutil.chown(self._data, "nobody", "nogroup")
         self._run("initdb", "-D", str(self._data), "-U", USER, "--auth=trust", "-N", "-E", "UTF8", "--locale=C.UTF-8")
 
     def start(self) -> None:
