@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from tests.factories import tag_pages
 from tests.factories import together_pages as together
@@ -45,10 +46,14 @@ from tests.factories.pages import (
 
 from pilothouse.asgi.rendering import Done
 from pilothouse.base.access import ANONYMOUS, Principal, Role
+from pilothouse.connect_api.application import application
+from pilothouse.connect_api.context import Wire
+from pilothouse.connect_api.described import document as protocol_document
 from pilothouse.content.pages import views as content
 from pilothouse.identity.pages import views as people
 from pilothouse.settings.branding import Web
 from pilothouse.web import views as web
+from pilothouse.web.api_words import chapters, nouns
 from pilothouse.web.states import StatePages
 
 TAG_WRONG = "A tag is 1 to 60 printable characters, and content has at most 12 of them."
@@ -422,20 +427,10 @@ def refused() -> web.Refusal:
 
 
 def api_docs() -> web.ApiView:
-    """The protocol with one endpoint of each shape."""
-    command = f'curl -X PUT -H "Authorization: Key $KEY" "{SERVER}/__api__/v1/content/{{guid}}/vanity" -d \'{{…}}\''
-    put = web.Endpoint(
-        "PUT",
-        "/v1/content/{guid}/vanity",
-        "A path of its own.",
-        [("guid", "path", "string")],
-        "{\n  path: string\n}",
-        "Vanity",
-        "200",
-        command,
-    )
-    gone = replace(put, method="DELETE", takes="", gives="", status="204", words="", parameters=[])
-    return web.ApiView(SERVER, [("Content", [put, gone])], [("Vanity", "{\n  path: string\n}"), ("Error", "{\n  code: integer\n}")])  # fmt: skip
+    """The protocol as an installation shows it."""
+    app = application(cast(Wire, SimpleNamespace(database=None)))  # asked for its routes only
+    document = protocol_document(app, server=SERVER, version="2026.10.0")
+    return web.ApiView(SERVER, document["info"]["version"], chapters(document), nouns(document))
 
 
 def german_filters() -> list[content.Filter]:

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -298,6 +298,7 @@ def _visitors(house: House) -> Visitors:
     return Visitors(usage_of, load_key(house.loaded.home / "keys" / "usage.json"))
 
 
+@lru_cache(maxsize=16)
 def _described(protocol: FastAPI, version: str, server: str) -> dict[str, Any]:
     return document(protocol, server=server, version=version)
 

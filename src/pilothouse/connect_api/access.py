@@ -10,7 +10,7 @@ from pilothouse.asgi.context import SignedIn
 from pilothouse.base.access import Share
 from pilothouse.base.errors import Invalid
 from pilothouse.connect_api import shapes
-from pilothouse.connect_api.body import Guid, JsonObject, integer, text_or_none
+from pilothouse.connect_api.body import Guid, JsonObject, flag, integer, text_or_none
 from pilothouse.connect_api.context import StageOf, WireOf
 from pilothouse.content import service
 from pilothouse.db import Tx
@@ -82,7 +82,7 @@ def vanity(guid: Guid, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[s
 def set_vanity(guid: Guid, body: JsonObject, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[str, Any]:
     with wire.database.write() as tx:
         row = service.get_content(tx, caller, stage, guid)
-        path, force = text_or_none(body, "path") or "", body.get("force") is True
+        path, force = text_or_none(body, "path") or "", flag(body, "force")
         return shapes.vanity(service.set_vanity(tx, caller, row, path=path, force=force), content=row)
 
 

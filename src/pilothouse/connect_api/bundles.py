@@ -14,7 +14,7 @@ from pilothouse.asgi.context import SignedIn
 from pilothouse.audit.service import record
 from pilothouse.base.access import Permission, Principal, ResourceRef, Role
 from pilothouse.connect_api import shapes
-from pilothouse.connect_api.body import LARGEST_ID, Guid, JsonObject, integer
+from pilothouse.connect_api.body import LARGEST_ID, Guid, JsonObject, flag, integer
 from pilothouse.connect_api.context import StageOf, Wire, WireOf
 from pilothouse.connect_api.uploads import add_bundle
 from pilothouse.content import service
@@ -81,7 +81,7 @@ def download(guid: Guid, bundle_id: str, caller: SignedIn, stage: StageOf, wire:
 @router.post("/v1/content/{guid}/deploy", status_code=202)
 def deploy(guid: Guid, body: JsonObject, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[str, str]:
     """``bundle_id`` null or absent = the newest; ``activate: false`` = a draft."""
-    activate = body.get("activate", True) is not False
+    activate = body.get("activate") is None or flag(body, "activate")
     with wire.database.write() as tx:
         row = service.get_content(tx, caller, stage, guid)
         chosen = chosen_bundle(tx, caller, row, body.get("bundle_id"))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from markupsafe import Markup
+
 from pilothouse.asgi.rendering import Badge
 from pilothouse.content.pages.talk import RequestLine
 from pilothouse.content.pages.views import Card, Chip, KindShown
@@ -310,23 +312,40 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class Endpoint:
-    """One row as the page shows it. ``takes`` and ``gives`` are schemas as text; empty where there is nothing to say."""
+class Parameter:
+    """One of an endpoint's, where it stands (path, query), what it may be and what it means."""
 
-    method: str
-    path: str
+    name: str
+    place: str
+    kind: str
     words: str
-    parameters: list[tuple[str, str, str]]
-    takes: str
-    gives: str
+    is_needed: bool = False
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One row as the page shows it. ``takes`` and ``gives`` are schemas in short; empty where there is nothing to say, as is
+    ``status`` where nothing succeeds.
+    """
+
+    id: str
+    method: str
+    path: Markup
+    title: str
+    words: Markup
+    needs: str
+    parameters: list[Parameter]
+    takes: Markup
+    gives: Markup
     status: str
     command: str
 
 
 @dataclass(frozen=True)
 class ApiView:
-    """The whole page: chapters with endpoints, and the nouns that they name."""
+    """The whole page: chapters with endpoints, and the nouns that they name, each with words about its keys."""
 
     server: str
+    version: str
     chapters: list[tuple[str, list[Endpoint]]]
-    nouns: list[tuple[str, str]]
+    nouns: list[tuple[str, Markup, str]]

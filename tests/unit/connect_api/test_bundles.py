@@ -237,3 +237,14 @@ def test_an_archive_that_is_none_fails_its_deploy_and_says_why(server: Asked) ->
             done = finished(client, client.post(f"/__api__/v1/content/{guid}/deploy", json={}).json()["task_id"])
             assert done["code"] != 0 and done["error"]
     assert client.get(f"/__api__/v1/content/{guid}").json()["bundle_id"] is None
+
+
+def test_whether_to_activate_is_true_or_false(server: Asked) -> None:
+    _, client = server.person()
+    guid = make(client)["guid"]
+    upload(client, guid)
+    path = f"/__api__/v1/content/{guid}/deploy"
+    for said in ("false", 0, [], {}):
+        refused = client.post(path, json={"activate": said})
+        assert (refused.status_code, refused.json()["code"]) == (400, 101), said
+    assert client.post(path, json={"activate": None}).status_code == 202

@@ -287,3 +287,11 @@ def test_vanity_paths_are_listed_taken_and_kept_apart(server: Asked) -> None:
     assert (none.status_code, none.json()["code"]) == (404, 4)
     for reserved in ("connect/x", "__api__", "content/a", "prod/x", "", "a//b", "../x", "ümlaut"):
         assert client.put(path.format(one["guid"]), json={"path": reserved}).status_code == 400, reserved
+
+
+def test_force_of_a_path_is_true_or_false(server: Asked) -> None:
+    _, client = server.person()
+    path = f"/__api__/v1/content/{make(client)['guid']}/vanity"
+    refused = client.put(path, json={"path": "/mine/", "force": "yes"})
+    assert (refused.status_code, refused.json()["code"]) == (400, 101)
+    assert client.put(path, json={"path": "/mine/", "force": False}).status_code == 200

@@ -259,3 +259,10 @@ def test_records_of_a_later_edition_are_none(server: Asked) -> None:
     used(server, made(client)["guid"])
     assert len(client.get(VISITS, params={"min_data_version": 3}).json()["results"]) == 1
     assert client.get(VISITS, params={"min_data_version": 4}).json()["results"] == []
+
+
+def test_hits_are_whole_also_beside_the_checksum_of_a_body_that_nobody_reads(server: Asked) -> None:
+    """Clients that follow a redirect send the old one's; what is streamed must not end at its first line."""
+    _, client = server.person()
+    used(server, made(client)["guid"])
+    assert len(client.get(HITS, headers={"X-Content-Checksum": "AAAA"}).json()) == 1

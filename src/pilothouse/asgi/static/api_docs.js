@@ -1,0 +1,56 @@
+// Finding an endpoint among many: what is typed hides the rest, and an address opens what it names.
+"use strict";
+
+(() => {
+  const field = document.getElementById("api-search");
+  const count = document.getElementById("api-count");
+  const lines = [...document.querySelectorAll(".endpoints > li")];
+  const chapters = [...document.querySelectorAll("[data-chapter]")];
+  const texts = new Map(lines.map((line) => [line, line.querySelector("summary").textContent.toLowerCase().replace(/\s+/g, " ")]));
+
+  function find() {
+    const typed = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let found = 0;
+    for (const line of lines) {
+      line.hidden = !typed.every((word) => texts.get(line).includes(word));
+      if (!line.hidden) found += 1;
+    }
+    for (const chapter of chapters) chapter.hidden = !chapter.querySelector(".endpoints > li:not([hidden])");
+    document.getElementById("api-nothing").hidden = found > 0;
+    count.textContent = typed.length ? `${found} of ${lines.length}` : "";
+  }
+
+  function show() {
+    const named = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!named) return;
+    if (named.closest("[hidden]")) { field.value = ""; find(); }
+    if (named.matches("details")) named.open = true;
+    named.scrollIntoView({ block: "start" });
+    mark();
+  }
+
+  // The chapter that is read, for the list beside it.
+  function mark() {
+    const reached = chapters.filter((chapter) => !chapter.hidden && chapter.getBoundingClientRect().top < 200).at(-1) ?? chapters[0];
+    const id = reached.querySelector("h2").id;
+    document.querySelectorAll(".contents a").forEach((link) => {
+      if (link.hash === `#${id}`) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
+    });
+  }
+
+  field.addEventListener("input", find);
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && field.value) { event.preventDefault(); field.value = ""; find(); }
+    const first = event.key === "Enter" && field.value && lines.find((line) => !line.hidden);
+    if (first) { event.preventDefault(); first.querySelector("details").open = true; first.querySelector("summary").focus(); }
+  });
+  // What was opened last stands in the address, to be sent to somebody.
+  document.addEventListener("click", (event) => {
+    const opened = event.target.closest(".endpoints summary")?.parentElement;
+    if (opened && !opened.open) history.replaceState(null, "", `#${opened.id}`);
+  });
+  addEventListener("hashchange", show);
+  addEventListener("scroll", mark, { passive: true });
+  show();
+  mark();
+})();
