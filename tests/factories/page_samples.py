@@ -279,6 +279,22 @@ def samples() -> list[Sample]:
         ),
         Sample("admin-groups", "identity/groups.html", {"view": groups()}),
         Sample(
+            "admin-groups-overfull",
+            "identity/groups.html",
+            {
+                "view": people.GroupsView(
+                    [
+                        people.GroupLine(f"{LONG} {n}", "312 people, 12 groups", together.ago(days=9), "#")
+                        for n in range(50)
+                    ],
+                    pager=people.Pager(2, 40, "#", "#"),
+                )
+            },
+        ),
+        Sample("admin-group", "web/group.html", {"view": together.group()}),
+        Sample("admin-group-empty", "web/group.html", {"view": together.group(is_new=True)}),
+        Sample("admin-group-overfull", "web/group.html", {"view": together.group(many=True)}),
+        Sample(
             "admin-tags", "content/tags.html", {"view": tag_pages.tags(editor=tag_pages.editor(), done=tag_pages.DONE)}
         ),
         Sample(
@@ -293,7 +309,7 @@ def samples() -> list[Sample]:
         ),
         Sample("admin-tags-many", "content/tags.html", {"view": tag_pages.many()}),
         Sample("admin-tags-empty", "content/tags.html", {"view": tag_pages.tags(nodes=[])}),
-        Sample("admin-groups-empty", "identity/groups.html", {"view": people.GroupsView([], [])}),
+        Sample("admin-groups-empty", "identity/groups.html", {"view": people.GroupsView([])}),
         Sample("admin-jobs", "web/jobs.html", {"view": jobs()}),
         Sample("admin-queue", "web/queue.html", {"view": queue()}),
         Sample(

@@ -13,10 +13,12 @@ from pilothouse.base import clock
 from pilothouse.content.pages import data, talk
 from pilothouse.content.pages import views as content
 from pilothouse.content.pages.api import ApiTab
+from pilothouse.identity.pages.views import Pager, initials
 from pilothouse.web import announcements, integrations, search
 from pilothouse.web import content_overview as overview
 from pilothouse.web import people_views as people
 from pilothouse.web import views as web
+from pilothouse.web.group import GroupView, Member, Opened
 from pilothouse.web.landing import LandingView
 from pilothouse.web.member import MemberView, Owned
 
@@ -208,6 +210,34 @@ def member(*, owns: bool = True, **changes: Any) -> MemberView:
         "owned": [Owned(c, "Development" if n else "Production", GUID) for n, c in enumerate(cards()[:3])] if owns else [], "candidates": ["henrik.dahl"],
     }  # fmt: skip
     return MemberView(**usual | changes)
+
+
+def group(*, is_new: bool = False, many: bool = False) -> GroupView:
+    """A usual one whose circle was refused; a new one; or one with far too much of everything."""
+    names, titles = (["Clara Voss", "Henrik Dahl", "Amara Okoye"], cards()[:3])
+    if many:
+        names, titles = [f"{LONG} {n}" for n in range(50)], [replace(cards()[0], title=LONG)] * 40
+    members = [Member(n, initials(n), "#", "/m", "Process engineering") for n in names]
+    inner = [Member(n, initials(n), "#", "/g", "12 people") for n in (names if many else ["Line 1", "Line 2"])]
+    usual = GroupView(
+        name=LONG if many else "Plant Oslo",
+        counting="26 people",
+        members=members,
+        inner=inner,
+        around=[("Norway", "#"), ("Company", "#")],
+        opened=[Opened(one, "Production", "may change it" if n else "may open it") for n, one in enumerate(titles)],
+        base="/_/admin/groups/1",
+        pager=Pager(1, 1600, "", "#") if many else Pager(1, 1),
+        loses="26 people can no longer open 3 items by it. By it they count in Norway, Company; that ends, too.",
+        typed="" if many else "Company",
+        wrong_field="" if many else "name",
+        wrong="A group can't be in itself, nor in a group that is in it. Choose another one.",
+    )
+    if not is_new:
+        return usual
+    lost = "Nobody counts in it, so that nobody loses access."
+    bare = {"members": [], "inner": [], "around": [], "opened": [], "wrong_field": "", "typed": ""}
+    return replace(usual, name="Data science", counting="0 people", loses=lost, **bare)
 
 
 def content_overview() -> overview.ContentOverview:

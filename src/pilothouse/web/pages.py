@@ -10,6 +10,7 @@ from pilothouse.web import (
     api_docs,
     connect,
     content_overview,
+    group,
     home,
     integrations,
     jobs,
@@ -29,5 +30,5 @@ from pilothouse.web import (
 router = APIRouter(include_in_schema=False)
 for part in (home, overview, jobs, queue, storage, options, connect, palette, news, waiting, people, activity, search):
     router.include_router(part.router)
-for part in (api_docs, announcements, integrations, landing, member, content_overview):
+for part in (api_docs, announcements, integrations, landing, member, group, content_overview):
     router.include_router(part.router)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
@@ -102,7 +101,7 @@ def _named(request: Request, tx: Tx, caller: Principal, stage: StageRef, query: 
     found.append(
         EntryGroup(
             GROUPS,
-            [Entry(g.name, "users-group", f"{base}/_/admin/groups?{urlencode({'prefix': g.name})}") for g in groups],
+            [Entry(g.name, "users-group", f"{base}/_/admin/groups/{g.guid}") for g in groups],
         )
     )
     return found

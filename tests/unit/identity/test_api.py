@@ -111,6 +111,54 @@ def test_groups_have_members_in_order(admin: TestClient, amara: User) -> None:
     assert admin.get(f"{API}/groups").json()["total"] == 1
 
 
+def test_groups_hold_groups_but_never_in_a_circle(admin: TestClient) -> None:
+    plant, lab = (admin.post(f"{API}/groups", json={"name": name}).json()["guid"] for name in ("Plant", "Lab"))
+    inner = f"{API}/groups/{plant}/groups"
+    assert admin.post(inner, json={"group_guid": lab}).status_code == 204
+    assert [g["name"] for g in admin.get(inner).json()] == ["Lab"]
+    for outer, other, status, code in (
+        (plant, lab, 409, "identity/member-already"), (lab, plant, 409, "identity/group-cycle"), (lab, lab, 409, "identity/group-cycle"),
+        (plant, "nonsense", 404, "identity/group-unknown"), ("nonsense", lab, 404, "identity/group-unknown"),
+    ):  # fmt: skip
+        refused = admin.post(f"{API}/groups/{outer}/groups", json={"group_guid": other})
+        assert (refused.status_code, refused.json()["code"]) == (status, code)
+    assert admin.post(inner, json={"group_guid": lab, "shoe": 1}).status_code == 422
+    assert admin.post(inner, json={"group_guid": 5}).status_code == 422
+    assert admin.delete(f"{inner}/{lab}").status_code == 204
+    assert admin.delete(f"{inner}/{lab}").json()["code"] == "identity/member-unknown"
+    assert admin.get(inner).json() == []
+
+
+def test_a_group_ends_once(admin: TestClient) -> None:
+    path = f"{API}/groups/{admin.post(f'{API}/groups', json={'name': 'Plant'}).json()['guid']}"
+    gone = admin.delete(path)
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert admin.delete(path).status_code == 404 and admin.get(f"{path}/members").status_code == 404
+    assert admin.get(f"{API}/groups").json()["results"] == []
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 256, "a\nb", None, 5])
+def test_a_group_needs_a_name_of_one_line(admin: TestClient, name: object) -> None:
+    answer = admin.post(f"{API}/groups", json={"name": name})
+    assert answer.status_code == 422 and answer.headers["content-type"] == "application/problem+json"
+
+
+def test_only_its_maker_and_administrators_change_a_group(app: FastAPI, admin: TestClient, amara: User) -> None:
+    others = [add_user(app.state.database, name, Role.PUBLISHER) for name in ("henrik.dahl", "ines.ferreira")]
+    maker, other = (client_of(app, principal(app.state.database, user)) for user in others)
+    guid = maker.post(f"{API}/groups", json={"name": "Plant"}).json()["guid"]
+    lab = admin.post(f"{API}/groups", json={"name": "Lab"}).json()["guid"]
+    calls = (
+        ("POST", "members", {"user_guid": amara.guid}), ("DELETE", f"members/{amara.guid}", None),
+        ("POST", "groups", {"group_guid": lab}), ("DELETE", f"groups/{lab}", None), ("DELETE", "", None),
+    )  # fmt: skip
+    for method, path, body in calls:
+        where = f"{API}/groups/{guid}/{path}".rstrip("/")
+        assert other.request(method, where, json=body).status_code == 403, (method, path)
+        assert client_of(app).request(method, where, json=body).status_code == 401, (method, path)
+        assert maker.request(method, where, json=body).status_code == 204, (method, path)
+
+
 def test_me_is_whoever_asks(me: TestClient, amara: User) -> None:
     assert me.get(f"{API}/users/me").json()["guid"] == amara.guid
 

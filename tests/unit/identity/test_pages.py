@@ -10,8 +10,6 @@ from sqlalchemy import select
 from tests.factories.pages_app import BASE, PASSWORD, Visitor
 
 from pilothouse.asgi import xsrf
-from pilothouse.base.access import SYSTEM
-from pilothouse.identity import service as identity
 from pilothouse.identity.models import Failure
 
 
@@ -143,16 +141,6 @@ def test_what_was_changed_about_a_user_is_taken_back_and_the_list_stays_where_it
     assert f'action="{path[1]}/unlock?prefix=clara"' in locked and "Undo" in locked
 
 
-def test_a_member_who_was_removed_is_put_back(visitor: Visitor) -> None:
-    visitor.sign_in("jonas.brandt")
-    path = re.search(r'action="(/_/admin/groups/[0-9a-f-]+)/([0-9a-f-]+)/remove"', visitor.get("/_/admin/groups").text)
-    assert path is not None
-    removed = visitor.post(f"{path[1]}/{path[2]}/remove").text
-    assert "Clara Voss is no longer in" in removed and 'name="username" value="clara.voss"' in removed
-    added = visitor.post(path[1], data={"username": "clara.voss"}).text
-    assert "Clara Voss is in" in added and f'action="{path[1]}/{path[2]}/remove"' in added
-
-
 def test_the_last_administrator_can_not_be_locked_out(visitor: Visitor) -> None:
     visitor.sign_in("jonas.brandt")
     page = visitor.get("/_/admin/users?prefix=jonas").text
@@ -160,17 +148,6 @@ def test_the_last_administrator_can_not_be_locked_out(visitor: Visitor) -> None:
     assert path is not None
     answer = visitor.post(f"{path[1]}/role", data={"role": "viewer"})
     assert answer.status_code == 422 and "last unlocked administrator" in answer.text
-
-
-def test_groups_are_made_and_filled(visitor: Visitor) -> None:
-    visitor.sign_in("jonas.brandt")
-    page = visitor.post("/_/admin/groups", data={"name": "Data science"}).text
-    assert "Made the group" in page
-    assert visitor.post("/_/admin/groups", data={"name": "Data science"}).status_code == 422
-    path = re.findall(r'hx-post="(/_/admin/groups/[0-9a-f-]+)"', page)[0]
-    assert "Amara Okoye is in" in visitor.post(path, data={"username": "amara.okoye"}).text
-    assert visitor.post(path, data={"username": "nobody"}).status_code == 422
-    assert "Bring" not in page
 
 
 def test_a_session_that_ended_sends_a_live_page_to_the_sign_in(visitor: Visitor) -> None:
@@ -200,18 +177,6 @@ def test_the_account_leads_to_all_that_is_held_about_the_person(visitor: Visitor
     visitor.sign_in("amara.okoye")
     page = visitor.get("/_/account").text
     assert 'href="/api/v1/personal-data/amara.okoye" download="personal-data.json"' in page
-
-
-def test_many_groups_come_in_pages_and_are_found_by_name(app: FastAPI, visitor: Visitor) -> None:
-    with app.state.database.write() as tx:
-        for n in range(45):
-            identity.create_group(tx, SYSTEM, name=f"Line {n:02}")
-    visitor.sign_in("jonas.brandt")
-    page = visitor.get("/_/admin/groups").text
-    assert "Line 00" in page and "Line 30" not in page and "Page 1 of 3" in page
-    page = visitor.get("/_/admin/groups?prefix=Line+30").text
-    assert "Line 30" in page and "Line 00" not in page
-    assert "No group has such a name" in visitor.get("/_/admin/groups?prefix=zz").text
 
 
 def test_the_form_for_another_user_can_be_linked_to(visitor: Visitor) -> None:

@@ -193,33 +193,22 @@ class UsersView:
 
 
 @dataclass(frozen=True)
-class MemberLine:
-    name: str
-    initials: str
-    path: str
+class GroupLine:
+    """``size`` in words."""
 
-
-@dataclass(frozen=True)
-class GroupCard:
     name: str
-    count: str
-    members: Sequence[MemberLine]
-    path: str
+    size: str
+    created_at: datetime
+    href: str
 
 
 @dataclass(frozen=True)
 class GroupsView:
-    """``here`` as in `UsersView`."""
-
-    groups: Sequence[GroupCard]
-    candidates: Sequence[str]
+    groups: Sequence[GroupLine]
     prefix: str = ""
     pager: Pager = Pager(1, 1)
     typed: str = ""
     wrong: str = ""
-    problem: str = ""
-    done: Done | None = None
-    here: str = ""
 
 
 def user_line(user: User, base: str) -> UserLine:

@@ -8,6 +8,7 @@ from pilothouse.identity.service.groups import (
     add_member,
     create_group,
     delete_group,
+    find_group,
     get_group,
     list_groups,
     list_members,
@@ -38,7 +39,16 @@ from pilothouse.identity.service.logins import (
     sign_in,
 )
 from pilothouse.identity.service.mail import mail, send_test_mail, want_mail
-from pilothouse.identity.service.nesting import groups_of, inner_groups, nest_group, unnest_group
+from pilothouse.identity.service.nesting import (
+    GroupSize,
+    group_sizes,
+    groups_of,
+    inner_groups,
+    nest_group,
+    outer_groups,
+    people_in,
+    unnest_group,
+)
 from pilothouse.identity.service.personal import any_user, erase_user, facts_of_row, personal_data
 from pilothouse.identity.service.resolver import Resolver
 from pilothouse.identity.service.signatures import RequestLine
@@ -63,12 +73,13 @@ from pilothouse.identity.service.users import (
 )
 
 __all__ = [
-    "CODE_LIFE", "Account", "Attempt", "CodeInvalid", "Found", "LoginUnknown", "NewKey", "People", "RequestLine", "Resolver", "SignedIn",
-    "add_member", "announce_token", "any_user", "attempt", "bootstrap", "check_password", "claim_token", "cookie_name", "create_group",
-    "create_key", "create_user", "delete_group", "departments", "directory", "end_login", "enter", "erase_user", "facts_of_row",
-    "find_user", "first_login", "get_group", "get_key", "get_login", "get_token", "get_user", "groups_of", "inner_groups", "issue_code",
-    "keys", "last_used", "list_groups", "list_members", "list_users", "lock_user", "logins", "mail", "members", "nest_group",
-    "personal_data", "principal_of_cookie", "principal_of_key", "principal_of_user", "remove_member", "rename_user", "reset_password",
-    "resource_of_user", "revoke_job_keys", "revoke_key", "revoke_token", "send_test_mail", "set_role", "sign_in", "tokens", "unnest_group",
-    "update_user", "users_of_ids", "view_group", "view_user", "want_mail",
+    "CODE_LIFE", "Account", "Attempt", "CodeInvalid", "Found", "GroupSize", "LoginUnknown", "NewKey", "People", "RequestLine",
+    "Resolver", "SignedIn", "add_member", "announce_token", "any_user", "attempt", "bootstrap", "check_password", "claim_token",
+    "cookie_name", "create_group", "create_key", "create_user", "delete_group", "departments", "directory", "end_login", "enter",
+    "erase_user", "facts_of_row", "find_group", "find_user", "first_login", "get_group", "get_key", "get_login", "get_token",
+    "get_user", "group_sizes", "groups_of", "inner_groups", "issue_code", "keys", "last_used", "list_groups", "list_members",
+    "list_users", "lock_user", "logins", "mail", "members", "nest_group", "outer_groups", "people_in", "personal_data",
+    "principal_of_cookie", "principal_of_key", "principal_of_user", "remove_member", "rename_user", "reset_password",
+    "resource_of_user", "revoke_job_keys", "revoke_key", "revoke_token", "send_test_mail", "set_role", "sign_in", "tokens",
+    "unnest_group", "update_user", "users_of_ids", "view_group", "view_user", "want_mail",
 ]  # fmt: skip

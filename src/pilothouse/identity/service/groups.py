@@ -68,6 +68,14 @@ def get_group(tx: Tx, guid: str) -> Group:
     return group
 
 
+def find_group(tx: Tx, actor: Principal, name: str) -> Group | None:
+    """The group of this name, in any case."""
+    require(actor, Permission.GROUP_LIST)
+    if not is_line(name):
+        return None
+    return tx.scalar(select(Group).where(func.lower(Group.name) == name.strip().lower()))
+
+
 def view_group(tx: Tx, actor: Principal, guid: str) -> Group:
     """The same for whoever may list groups."""
     require(actor, Permission.GROUP_LIST)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, func, select
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Select, distinct, func, literal, select
 
 from pilothouse.audit.service import record
 from pilothouse.base.access import Permission, Principal, ResourceRef, require
 from pilothouse.db import Tx
 from pilothouse.identity.contract import GroupCycle, MemberAlready, MemberUnknown
-from pilothouse.identity.models import Group, Membership, Nesting
+from pilothouse.identity.models import Group, Membership, Nesting, User
 from pilothouse.identity.service.groups import resource_of_group
 
 
@@ -41,6 +44,39 @@ def inner_groups(tx: Tx, actor: Principal, group: Group) -> list[Group]:
     require(actor, Permission.GROUP_LIST)
     chosen = select(Group).join(Nesting, Nesting.inner_id == Group.id).where(Nesting.outer_id == group.id)
     return list(tx.scalars(chosen.order_by(func.lower(Group.name))))
+
+
+def outer_groups(tx: Tx, actor: Principal, group: Group) -> list[Group]:
+    """The groups that this one is in itself, by name."""
+    require(actor, Permission.GROUP_LIST)
+    chosen = select(Group).join(Nesting, Nesting.outer_id == Group.id).where(Nesting.inner_id == group.id)
+    return list(tx.scalars(chosen.order_by(func.lower(Group.name))))
+
+
+def people_in(tx: Tx, actor: Principal, group: Group) -> int:
+    """How many people count in it: who joined it or a group in it, to any depth, each once."""
+    require(actor, Permission.GROUP_LIST)
+    inside = select(literal(group.id).label("id")).cte("inside", recursive=True)
+    inside = inside.union(select(Nesting.inner_id).join(inside, Nesting.outer_id == inside.c.id))
+    joined = select(func.count(distinct(Membership.user_id))).join(inside, Membership.group_id == inside.c.id)
+    alive = joined.join(User, User.id == Membership.user_id).where(User.deleted_at.is_(None))
+    return tx.scalar(alive) or 0
+
+
+@dataclass(frozen=True)
+class GroupSize:
+    """How many people joined a group themselves, and how many groups are in it."""
+
+    people: int
+    groups: int
+
+
+def group_sizes(tx: Tx, ids: Collection[int]) -> dict[int, GroupSize]:
+    """By group id. For groups that the caller may see."""
+    people = select(Membership.group_id, func.count()).where(Membership.group_id.in_(ids)).group_by(Membership.group_id)
+    inner = select(Nesting.outer_id, func.count()).where(Nesting.outer_id.in_(ids)).group_by(Nesting.outer_id)
+    joined, nested = dict(tx.execute(people).tuples().all()), dict(tx.execute(inner).tuples().all())
+    return {number: GroupSize(joined.get(number, 0), nested.get(number, 0)) for number in ids}
 
 
 def groups_of(tx: Tx, user_id: int) -> list[tuple[int, str]]:
