@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Response
 
 from pilothouse.asgi.context import SignedIn
 from pilothouse.base.access import Permission, Principal
@@ -12,7 +12,7 @@ from pilothouse.base.errors import NotFound
 from pilothouse.connect_api.body import Guid
 from pilothouse.connect_api.context import StageOf, Wire, WireOf
 from pilothouse.content import service
-from pilothouse.content.service.describing import THUMBNAIL_LIMIT, ThumbnailInvalid
+from pilothouse.content.pages.picture import SentPicture
 from pilothouse.stages import StageRef
 
 router = APIRouter()
@@ -24,20 +24,8 @@ class NoThumbnail(NotFound):
     code = "connect-api/no-thumbnail"
 
 
-async def _picture(request: Request) -> bytes:
-    received = bytearray()
-    async for part in request.stream():
-        received += part
-        if len(received) > THUMBNAIL_LIMIT:
-            raise ThumbnailInvalid
-    return bytes(received)
-
-
-Picture = Annotated[bytes, Depends(_picture)]
-
-
 @router.put("/v1/content/{guid}/thumbnail")
-def set_thumbnail(guid: Guid, image: Picture, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[str, Any]:
+def set_thumbnail(guid: Guid, image: SentPicture, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[str, Any]:
     """The raw bytes of a picture."""
     return _set(guid, image, caller, stage, wire)
 
@@ -57,7 +45,7 @@ def image(guid: Guid, caller: SignedIn, stage: StageOf, wire: WireOf) -> Respons
 
 
 @router.post("/applications/{guid}/image")
-def set_image(guid: Guid, image: Picture, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[str, Any]:
+def set_image(guid: Guid, image: SentPicture, caller: SignedIn, stage: StageOf, wire: WireOf) -> dict[str, Any]:
     return _set(guid, image, caller, stage, wire)
 
 

@@ -7,32 +7,23 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Form, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 
 from pilothouse.asgi.rendering import Done, server_url, to
 from pilothouse.base.access import Permission, may
 from pilothouse.content import service
 from pilothouse.content.contract import ContentInvalid, VanityInvalid, VanityTaken
 from pilothouse.content.models import Content
+from pilothouse.content.pages.picture import SentPicture
 from pilothouse.content.pages.views import SettingsTab
 from pilothouse.content.pages.visit import Visit, VisitOf
-from pilothouse.content.service.describing import THUMBNAIL_LIMIT, ThumbnailInvalid
+from pilothouse.content.service.describing import ThumbnailInvalid
 from pilothouse.content.service.tags import TagInvalid
 from pilothouse.db import Tx
 from pilothouse.identity import service as identity
 
 router = APIRouter(prefix="/_/content/{guid}")
 Text = Annotated[str, Form()]
-
-
-async def picture(request: Request) -> bytes:
-    """The body of the request, as long as it can be a picture. Raises `ThumbnailInvalid`."""
-    received = bytearray()
-    async for part in request.stream():
-        received += part
-        if len(received) > THUMBNAIL_LIMIT:
-            raise ThumbnailInvalid
-    return bytes(received)
 
 
 @router.get("/settings")
@@ -145,7 +136,7 @@ def thumbnail(visit: VisitOf, v: str = "") -> Response:
 
 
 @router.post("/thumbnail")
-def choose_thumbnail(visit: VisitOf, request: Request, image: Annotated[bytes, Depends(picture)]) -> Response:
+def choose_thumbnail(visit: VisitOf, request: Request, image: SentPicture) -> Response:
     """Sent by our script, made small by the browser; answered by a sentence when it can't be taken."""
     try:
         with visit.db.write() as tx:
