@@ -20,7 +20,6 @@ from tests.factories.clients import CLIENTS, venv_of
 from tests.factories.installation import Installation, new_installation, project, remove, until
 from tests.factories.oidc_provider import CLIENT, SECRET, OidcProvider, oidc_provider
 
-pytestmark = pytest.mark.xdist_group("installation")
 WORD = "correct horse battery"
 APP = """
 const fs = require('fs');

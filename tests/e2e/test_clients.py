@@ -14,7 +14,6 @@ import pytest
 from tests.factories.clients import CLIENTS, OLD_CLIENTS, venv_of
 from tests.factories.installation import Installation, installed, project
 
-pytestmark = pytest.mark.xdist_group("installation")
 SCRIPTS = Path(__file__).parent / "clients"
 PAGE = "<!doctype html><title>Report</title><p>Batch 12 is fine."
 

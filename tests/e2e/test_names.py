@@ -16,7 +16,6 @@ from tests.factories.installation import new_installation, project, remove
 
 PASSWORD = "harbour-light-7"
 PATIENCE_MS = 60_000
-pytestmark = pytest.mark.xdist_group("browser")
 
 APP = """
 from fastapi import FastAPI, Request, WebSocket

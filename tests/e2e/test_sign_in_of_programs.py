@@ -18,7 +18,6 @@ from tests.factories.installation import BIN, Installation, new_installation, pr
 from tests.factories.oidc_server import ci_token, oidc_server
 from tests.factories.signing import Program
 
-pytestmark = pytest.mark.xdist_group("installation")
 PASSWORD = "harbour-light-7"
 
 
