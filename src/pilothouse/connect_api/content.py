@@ -114,8 +114,7 @@ def search_content(
     """Every word of ``q`` stands in the title, name, description, a tag or the owner's name."""
     wanted = service.Wanted(search=q)
     with wire.database.read() as tx:
-        rows = service.list_content(tx, caller, stage, wanted=wanted, limit=paging.size, offset=paging.offset)
-        total = service.count_content(tx, caller, stage, wanted=wanted)
+        rows, total = service.page_of_content(tx, caller, stage, wanted=wanted, limit=paging.size, offset=paging.offset)
         results = shown(tx, caller, stage, wire, rows, include)
     return {"results": results, "current_page": paging.number, "total": total}
 

@@ -66,8 +66,7 @@ def applications(caller: SignedIn, stage: StageOf, wire: WireOf, asked: Annotate
     """What the caller may see, last deployed first. ``continuation`` is what to send as ``cont`` for the next page."""
     first, wanted = asked.first, asked.wanted()
     with wire.database.read() as tx:
-        rows = service.list_content(tx, caller, stage, wanted=wanted, limit=asked.count, offset=first)
-        total = service.count_content(tx, caller, stage, wanted=wanted)
+        rows, total = service.page_of_content(tx, caller, stage, wanted=wanted, limit=asked.count, offset=first)
         shown = _shown(tx, caller, stage, wire, rows)
     after = first + len(rows)
     continuation = str(after) if rows and after < total else None

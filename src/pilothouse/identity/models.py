@@ -5,13 +5,35 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Boolean, ForeignKey, Index, String, Text, UniqueConstraint, func, true
+from sqlalchemy import (
+    Boolean,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+    literal_column,
+    text,
+    true,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pilothouse.base.access import Role
 from pilothouse.db import Id, Row, stamped
 
 KEPT: Any = {"sqlite_autoincrement": True}
+#: What a person is found by: names, each behind a bar, and then the place, each behind a slash.
+#: Short enough for an index, which serves only queries in these very words; with the parentheses that PostgreSQL would set.
+WORDS = (
+    "substr(lower((((((((((('|' || username) || '|') || first_name) || '|') || last_name) || '/')"
+    " || coalesce(department, '')) || '/') || coalesce(site, '')) || '/') || coalesce(title, '')), 1, 600)"
+)
+
+
+def shown_name(first_name: Any, username: Any) -> Any:
+    """What people are sorted by where colleagues look for them; in the very words of an index."""
+    return func.lower(func.coalesce(func.nullif(first_name, literal_column("''")), username))
 
 
 class User(Row):
@@ -57,7 +79,21 @@ class User(Row):
     def display_name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.username
 
-    __table_args__ = (Index("uq_user_username_lower", func.lower(username), unique=True), KEPT)
+    __table_args__ = (
+        Index("uq_user_username_lower", func.lower(username), unique=True),
+        Index("ix_user_words", text(WORDS)),
+        # of what is not null, and so only for queries that say so: SQLite, which guesses, would take it for others too
+        Index(
+            "ix_user_department",
+            "department",
+            "locked",
+            "deleted_at",
+            sqlite_where=text("department IS NOT NULL"),
+            postgresql_where=text("department IS NOT NULL"),
+        ),
+        Index("ix_user_shown_name", shown_name(first_name, username), "id"),
+        KEPT,
+    )
 
 
 class Group(Row):

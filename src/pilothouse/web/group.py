@@ -193,7 +193,7 @@ def _view(seen: Seen, tx: Tx, group: Group, changes: dict[str, Any]) -> GroupVie
         base=base,
         pager=pager(base, "", seen.part.number, found.total, MEMBERS_SHOWN),
         here=seen.part.here,
-        people=[user.username for user in identity.list_users(tx, caller, page_size=CANDIDATES_SHOWN).items],
+        people=identity.usernames(tx, caller, limit=CANDIDATES_SHOWN),
         groups=[g.name for g in identity.list_groups(tx, caller, page_size=CANDIDATES_SHOWN).items if g.id != group.id],
         loses=_loses(counting, len(opened), [name for name, _ in around]),
         **changes,

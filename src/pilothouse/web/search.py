@@ -47,24 +47,25 @@ def show(
     if not query:
         return page(request, "web/search.html", view=SearchView(""))
     base, asked = frame(request).base, urlencode({"q": query})
-    wanted, pins = service.Wanted(search=query, without=data.PIN), service.Wanted(search=query, category=data.PIN)
     with db.read() as tx:
-        rows = service.list_content(tx, caller, stage, wanted=wanted, limit=CONTENT_SHOWN)
-        pinned = service.list_content(tx, caller, stage, wanted=pins, limit=DATA_SHOWN)
-        counts = [service.count_content(tx, caller, stage, wanted=one) for one in (wanted, pins)]
+        ids: list[list[int]] = [[], []]
+        for number, category in service.found_content(tx, caller, stage, wanted=service.Wanted(search=query)):
+            ids[category == data.PIN].append(number)
+        rows = service.content_of_ids(tx, caller, stage, ids=ids[0][:CONTENT_SHOWN])
+        pinned = service.content_of_ids(tx, caller, stage, ids=ids[1][:DATA_SHOWN])
         found = (
             identity.directory(tx, caller, words=query, page_size=PEOPLE_SHOWN)
             if may(caller, Permission.USER_LIST)
             else None
         )
-        total = sum(counts) + (found.total if found else 0)
+        total = len(ids[0]) + len(ids[1]) + (found.total if found else 0)
         view = SearchView(
             query=query,
             content=reading.cards(tx, rows, base, caller),
             data=data.lines(request, tx, pinned, reading.cards(tx, pinned, base, caller)),
             people=person_cards(request, tx, caller, stage, found.items) if found else (),
-            all_content=f"{base}/_/content?{asked}" if counts[0] > len(rows) else "",
-            all_data=f"{base}/_/data?{asked}" if counts[1] > len(pinned) else "",
+            all_content=f"{base}/_/content?{asked}" if len(ids[0]) > len(rows) else "",
+            all_data=f"{base}/_/data?{asked}" if len(ids[1]) > len(pinned) else "",
             all_people=f"{base}/_/people?{asked}" if found and found.total > PEOPLE_SHOWN else "",
             sentence=texts.ngettext("%(n)s find", "%(n)s finds", total) % {"n": f"{total:,}"},
         )

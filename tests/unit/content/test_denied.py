@@ -152,6 +152,8 @@ FILTERING = {
     "content_ids",
     "content_of_ids",
     "count_content",
+    "found_content",
+    "page_of_content",
     "all_packages_used",
     "vanities",
     "choices",

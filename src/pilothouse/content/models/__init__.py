@@ -149,7 +149,18 @@ class Content(Row):
             sqlite_where=text("deleted_at IS NULL"),
             postgresql_where=text("deleted_at IS NULL"),
         ),
-        Index("ix_content_stage_deployed", "stage_id", "last_deployed_at", "id"),
+        Index(
+            "ix_content_listed",  # all that a list looks at before it knows which rows it shows
+            "stage_id",
+            "last_deployed_at",
+            "id",
+            "access_type",
+            "owner_id",
+            "category",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index("ix_content_stage_name", "stage_id", "name"),
         KEPT,
     )
 

@@ -183,8 +183,7 @@ def _named(tx: Tx, visit: Visit, name: str) -> User | Group:
 
 def _candidates(tx: Tx, visit: Visit) -> list[str]:
     groups = identity.list_groups(tx, visit.caller, page_size=CANDIDATES_SHOWN).items
-    users = identity.list_users(tx, visit.caller, page_size=CANDIDATES_SHOWN).items
-    return [*(g.name for g in groups), *(u.username for u in users)]
+    return [*(g.name for g in groups), *identity.usernames(tx, visit.caller, limit=CANDIDATES_SHOWN)]
 
 
 def _name(who: User | Group) -> str:

@@ -81,8 +81,7 @@ def show(request: Request, db: Db, caller: SignedIn, stage: Stage, asked: Annota
     base, texts = frame(request).base, catalogue(frame(request).language)
     wanted = service.Wanted(search=asked.q, category=PIN)
     with db.read() as tx:
-        total = service.count_content(tx, caller, stage, wanted=wanted)
-        rows = service.list_content(tx, caller, stage, wanted=wanted, limit=PAGE_SIZE, offset=asked.after)
+        rows, total = service.page_of_content(tx, caller, stage, wanted=wanted, limit=PAGE_SIZE, offset=asked.after)
         view = ShelfView(
             lines=lines(request, tx, rows, reading.cards(tx, rows, base, caller)),
             sentence=texts.ngettext("%(n)s dataset", "%(n)s datasets", total) % {"n": f"{total:,}"},

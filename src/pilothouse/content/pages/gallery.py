@@ -23,6 +23,8 @@ from pilothouse.identity import service as identity
 
 router = APIRouter(prefix="/_/content")
 PAGE_SIZE = 60
+#: Nobody counts beyond: a page costs the same however many more there are.
+COUNTED = 10_000
 MINE = "me"
 TABLE = "table"
 COOKIE = "ph_gallery"
@@ -65,8 +67,10 @@ def show(request: Request, db: Db, caller: SignedIn, stage: Stage, asked: Annota
     as_table = (asked.view or request.cookies.get(COOKIE, "")) == TABLE
     with db.read() as tx:
         wanted = _wanted(tx, caller, asked)
-        total = service.count_content(tx, caller, stage, wanted=wanted)
         rows = service.list_content(tx, caller, stage, wanted=wanted, limit=PAGE_SIZE, offset=asked.after)
+        total = asked.after + len(rows)
+        if len(rows) == PAGE_SIZE or (asked.after and not rows):
+            total = service.count_content(tx, caller, stage, wanted=wanted, limit=max(COUNTED, total + 1))
         shown = Gallery(
             cards=reading.cards(tx, rows, base, caller),
             sentence=_sentence(request, asked.after, len(rows), total),
@@ -140,6 +144,6 @@ def _same(names: Sequence[str]) -> list[tuple[str, str]]:
 def _sentence(request: Request, after: int, count: int, total: int) -> str:
     texts = catalogue(frame(request).language)
     if count < total:
-        values = {"first": after + 1, "last": after + count, "total": f"{total:,}"}
+        values = {"first": after + 1, "last": after + count, "total": f"{total:,}{'+' if total >= COUNTED else ''}"}
         return texts.gettext("Items %(first)s to %(last)s of %(total)s") % values
     return texts.ngettext("%(n)s item", "%(n)s items", total) % {"n": total}

@@ -56,7 +56,9 @@ from pilothouse.content.service.search import (
     content_of_group,
     content_of_ids,
     count_content,
+    found_content,
     list_content,
+    page_of_content,
     vanities,
 )
 from pilothouse.content.service.sharing import (
@@ -103,10 +105,10 @@ __all__ = [
     "choices", "clear_vanity", "content_ids", "content_integrations", "content_of_group", "content_of_id", "content_of_ids",
     "content_of_tag", "content_to_ask_for", "cores_lately", "count_content", "create_content", "create_tag", "datasets_of",
     "delete_bundle", "delete_content", "delete_tag", "deploy", "deployments", "endorse", "endorsements_of", "favourites_of",
-    "feature", "find_build", "get_bundle", "get_content", "get_job", "get_tag", "get_thread", "grant", "grant_of",
+    "feature", "find_build", "found_content", "get_bundle", "get_content", "get_job", "get_tag", "get_thread", "grant", "grant_of",
     "hand_over", "hand_over_all", "jobs", "keep_at_hand", "leave_content", "list_content", "list_tags", "load_of",
     "may_endorse", "messages_of", "name_steward", "note_live", "note_read", "open_request", "open_thread", "owned_by",
-    "packages_of", "packages_used", "people_of", "personal_content", "published_counts", "put_away_request",
+    "packages_of", "packages_used", "page_of_content", "people_of", "personal_content", "published_counts", "put_away_request",
     "read_manifest", "readers_of", "remove_tag", "reply", "request_of", "requests_made", "requests_of",
     "requests_to_answer", "resource_of", "revoke_grant", "running_jobs", "set_integrations", "set_tags", "set_thumbnail",
     "set_vanity", "set_variables", "settle", "share_of", "shares_of", "stewards", "stop_build", "stop_job", "tags_of",

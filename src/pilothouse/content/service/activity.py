@@ -45,9 +45,8 @@ def activity(
 
     ``before`` is the number of the last one of the page before. At most ``limit`` deployments are looked at.
     """
-    seen = narrowed(visible(actor, stage), wanted).with_only_columns(Content.id)
-    chosen = select(Deployment, Content, User).join(Content, Content.id == Deployment.content_id)
-    chosen = chosen.outerjoin(User, User.id == Deployment.actor_id).where(Deployment.content_id.in_(seen))
+    seen = narrowed(visible(actor, stage), wanted).join(Deployment, Deployment.content_id == Content.id)
+    chosen = seen.outerjoin(User, User.id == Deployment.actor_id).with_only_columns(Deployment, Content, User)
     if before is not None:
         chosen = chosen.where(Deployment.id < before)
     rows = tx.execute(chosen.order_by(Deployment.id.desc()).limit(limit)).all()

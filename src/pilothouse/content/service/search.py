@@ -15,9 +15,13 @@ from pilothouse.content.models import Access, Content, ContentTag, Endorsement, 
 from pilothouse.content.service.content import visible
 from pilothouse.db import Tx
 from pilothouse.identity.models import Group, User
+from pilothouse.identity.service import names_hold, users_of_ids
 from pilothouse.stages import StageRef
 
 WORDS_SEARCHED = 8
+#: What a list can be narrowed to is read off so many of the newest items; what only older ones have is found by searching.
+LOOKED_THROUGH = 1_000
+OWNERS_PROPOSED = 100
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -47,7 +51,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Choices:
-    """What the content that one may see differs in, each list in alphabetical order."""
+    """What the newest content that one may see differs in, each list in alphabetical order."""
 
     app_modes: Sequence[str]
     owners: Sequence[User]
@@ -83,10 +87,30 @@ def content_of_ids(tx: Tx, actor: Principal, stage: StageRef, *, ids: Sequence[i
     return [found[number] for number in ids if number in found]
 
 
-def count_content(tx: Tx, actor: Principal, stage: StageRef, *, wanted: Wanted = EVERYTHING) -> int:
-    """How many `list_content` would give without a limit."""
-    found = narrowed(visible(actor, stage, wanted.share), wanted).with_only_columns(Content.id).subquery()
-    return tx.scalar(select(func.count()).select_from(found)) or 0
+def count_content(
+    tx: Tx, actor: Principal, stage: StageRef, *, wanted: Wanted = EVERYTHING, limit: int | None = None
+) -> int:
+    """How many `list_content` would give without a limit; with a ``limit``, no more are counted than that."""
+    found = narrowed(visible(actor, stage, wanted.share), wanted).with_only_columns(Content.id)
+    if limit is not None:
+        found = found.order_by(Content.last_deployed_at.desc(), Content.id.desc()).limit(limit)
+    return tx.scalar(select(func.count()).select_from(found.subquery())) or 0
+
+
+def page_of_content(
+    tx: Tx, actor: Principal, stage: StageRef, *, wanted: Wanted, limit: int, offset: int = 0
+) -> tuple[list[Content], int]:
+    """One page of `list_content`, and how many there are in all. What a page that is not full tells by itself is not counted."""
+    rows = list_content(tx, actor, stage, wanted=wanted, limit=limit, offset=offset)
+    if len(rows) < limit and (rows or not offset):
+        return rows, offset + len(rows)
+    return rows, count_content(tx, actor, stage, wanted=wanted)
+
+
+def found_content(tx: Tx, actor: Principal, stage: StageRef, *, wanted: Wanted) -> list[tuple[int, str]]:
+    """The ids of what `list_content` would give, each with its content category: to show parts of it, searched for once."""
+    found = _ordered(actor, stage, wanted).with_only_columns(Content.id, Content.category)
+    return [(number, category) for number, category in tx.execute(found)]
 
 
 def vanities(tx: Tx, actor: Principal, stage: StageRef) -> list[tuple[Vanity, Content]]:
@@ -104,16 +128,18 @@ def content_of_group(tx: Tx, actor: Principal, stage: StageRef, group: Group) ->
 
 
 def choices(tx: Tx, actor: Principal, stage: StageRef) -> Choices:
-    """What a list for ``actor`` can be narrowed to."""
-    seen = visible(actor, stage).with_only_columns(Content.id)
-    modes = select(Content.app_mode).where(Content.id.in_(seen), Content.bundle_id.is_not(None)).distinct()
-    owners = select(User).where(User.id.in_(visible(actor, stage).with_only_columns(Content.owner_id)))
-    departments = select(_department()).join(User, User.id == Content.owner_id).where(Content.id.in_(seen)).distinct()
-    tagged = select(ContentTag.tag_id).where(ContentTag.content_id.in_(seen))
+    """What a list for ``actor`` can be narrowed to, as far as the newest `LOOKED_THROUGH` items tell. Costs the same however
+    many there are.
+    """
+    facts = (Content.id, Content.app_mode, Content.bundle_id, Content.owner_id, _department())
+    newest = _ordered(actor, stage, EVERYTHING).join(User, User.id == Content.owner_id).limit(LOOKED_THROUGH)
+    rows = tx.execute(newest.with_only_columns(*facts)).all()
+    tagged = select(ContentTag.tag_id).where(ContentTag.content_id.in_([row[0] for row in rows]))
+    latest = list(dict.fromkeys(row[3] for row in rows))[:OWNERS_PROPOSED]
     return Choices(
-        app_modes=sorted(tx.scalars(modes)),
-        owners=sorted(tx.scalars(owners), key=lambda user: user.display_name.lower()),
-        departments=sorted((name for name in tx.scalars(departments) if name), key=str.lower),
+        app_modes=sorted({mode for _, mode, bundle_id, _, _ in rows if bundle_id is not None}),
+        owners=sorted(users_of_ids(tx, latest).values(), key=lambda user: user.display_name.lower()),
+        departments=sorted({row[4] for row in rows if row[4]}, key=str.lower),
         tags=sorted(tx.scalars(select(Tag.name).where(Tag.id.in_(tagged))), key=str.lower),
     )
 
@@ -154,8 +180,7 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
 
 def _speaks_of(word: str) -> ColumnElement[bool]:
     tagged = select(ContentTag.content_id).join(Tag, Tag.id == ContentTag.tag_id).where(_holds(Tag.name, word))
-    names = (User.first_name, User.last_name, User.username)
-    owners = select(User.id).where(or_(*(_holds(column, word) for column in names)))
+    owners = select(User.id).where(User.deleted_at.is_(None), names_hold(word))
     texts = (Content.title, Content.name, Content.description)
     return or_(
         *(_holds(column, word) for column in texts),

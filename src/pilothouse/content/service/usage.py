@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, String, case, cast, distinct, extract, func, select
+from sqlalchemy import Integer, String, case, cast, distinct, extract, func, select, text
 
 from pilothouse.base import clock
 from pilothouse.base.access import Permission, Principal, require
 from pilothouse.content.models import Content, WorkerSample
 from pilothouse.content.service.sharing import resource_of
 from pilothouse.db import Tx
-from pilothouse.gateway.models import UsageEvent
+from pilothouse.gateway.models import NO_HIT, UsageEvent
 from pilothouse.identity.models import User
 
 SOCKETS_READ = 200_000
@@ -102,19 +102,17 @@ def usage_of(tx: Tx, actor: Principal, content: Content, *, span: Span) -> list[
 def people_of(tx: Tx, actor: Principal, content: Content, *, span: Span) -> int:
     """How many different people visited within ``span``, as far as the stage keeps them apart."""
     require(actor, Permission.CONTENT_READ, resource_of(tx, content))
-    visits = (*_of(content), UsageEvent.kind == "visit", UsageEvent.started_at >= span.starts()[0])
-    return tx.scalar(select(func.count(distinct(PERSON))).where(*visits)) or 0
+    return tx.scalar(select(func.count(distinct(PERSON))).where(*_visited(content, span))) or 0
 
 
 def visitors_of(tx: Tx, actor: Principal, content: Content, *, span: Span) -> list[Visits]:
     """Who visited most within ``span``; empty where the stage keeps no names."""
     require(actor, Permission.CONTENT_READ, resource_of(tx, content))
-    visits = (*_of(content), UsageEvent.kind == "visit", UsageEvent.started_at >= span.starts()[0])
     count = func.count()
     chosen = (
         select(User, count, func.max(UsageEvent.started_at))
         .join(UsageEvent, UsageEvent.principal_id == User.id)
-        .where(*visits)
+        .where(*_visited(content, span))
         .group_by(User.id)
         .order_by(count.desc(), User.id)
         .limit(VISITORS_SHOWN)
@@ -143,6 +141,11 @@ def _of(content: Content) -> tuple[Any, ...]:
     return UsageEvent.subject_kind == "content", UsageEvent.subject_id == content.id
 
 
+def _visited(content: Content, span: Span) -> tuple[Any, ...]:
+    is_visit = (UsageEvent.kind == "visit", text(NO_HIT))
+    return *_of(content), *is_visit, UsageEvent.started_at >= span.starts()[0]
+
+
 def _step_number(moment: Any, span: Span) -> Any:
     """Seconds since 1970 by the length of a step: the same whole number for all moments of one step.
 
@@ -152,7 +155,11 @@ def _step_number(moment: Any, span: Span) -> Any:
 
 
 def _sockets(tx: Tx, content: Content, since: datetime) -> list[tuple[datetime, datetime | None]]:
-    lived = (UsageEvent.kind == "socket", (UsageEvent.ended_at.is_(None)) | (UsageEvent.ended_at >= since))
+    lived = (
+        UsageEvent.kind == "socket",
+        text(NO_HIT),
+        (UsageEvent.ended_at.is_(None)) | (UsageEvent.ended_at >= since),
+    )
     chosen = select(UsageEvent.started_at, UsageEvent.ended_at).where(*_of(content), *lived)
     return [(begin, end) for begin, end in tx.execute(chosen.order_by(UsageEvent.id.desc()).limit(SOCKETS_READ))]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from pilothouse.base.access import Permission, Principal, require
 from pilothouse.db import Tx
-from pilothouse.identity.models import User
-from pilothouse.identity.service.users import Found
+from pilothouse.identity.models import User, shown_name
+from pilothouse.identity.service.users import Found, found_people, speaks_of
 
 WORDS_SEARCHED = 6
 
@@ -19,18 +19,18 @@ def directory(
     require(actor, Permission.USER_LIST)
     chosen = select(User).where(User.deleted_at.is_(None), User.locked.is_(False), User.is_service_account.is_(False))
     for word in words.split()[:WORDS_SEARCHED]:
-        searched = (User.username, User.first_name, User.last_name, User.department, User.site, User.title)
-        chosen = chosen.where(or_(*(column.icontains(word, autoescape=True) for column in searched)))
+        chosen = chosen.where(speaks_of(word))
     if department:
         chosen = chosen.where(User.department == department)
-    total = tx.scalar(select(func.count()).select_from(chosen.subquery())) or 0
-    named = func.lower(func.coalesce(func.nullif(User.first_name, ""), User.username))
-    rows = tx.scalars(chosen.order_by(named, User.id).offset((page - 1) * page_size).limit(page_size))
-    return Found(list(rows), total)
+    ordered = chosen.order_by(shown_name(User.first_name, User.username), User.id)
+    return found_people(tx, ordered, page=page, page_size=page_size, is_narrowed=bool(words or department))
 
 
 def departments(tx: Tx, actor: Principal) -> list[str]:
     """All departments that somebody belongs to, in alphabetical order."""
     require(actor, Permission.USER_LIST)
-    found = select(User.department).where(User.deleted_at.is_(None), User.locked.is_(False)).distinct()
-    return sorted((name for name in tx.scalars(found) if name), key=str.lower)
+    alive = (User.deleted_at.is_(None), User.locked.is_(False), User.department.is_not(None))
+    known = select(func.min(User.department).label("name")).where(*alive).cte("known", recursive=True)
+    later = select(func.min(User.department)).where(*alive, User.department > known.c.name).correlate(known)
+    known = known.union_all(select(later.scalar_subquery()).where(known.c.name.is_not(None)))  # from one to the next
+    return sorted((name for name in tx.scalars(select(known.c.name)) if name), key=str.lower)

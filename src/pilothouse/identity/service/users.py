@@ -9,8 +9,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, String, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, func, literal_column, or_, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from pilothouse.audit.service import record
 from pilothouse.base import clock
@@ -26,7 +27,7 @@ from pilothouse.identity.contract import (
     UserUnknown,
     WeakPassword,
 )
-from pilothouse.identity.models import ApiKey, Login, User
+from pilothouse.identity.models import WORDS, ApiKey, Login, User
 from pilothouse.identity.service.lines import is_line
 from pilothouse.identity.service.passwords import hash_password
 
@@ -178,13 +179,52 @@ def list_users(
     wanted = wanted or People(prefix)
     if not is_line(wanted.prefix):
         return Found([], 0)
-    chosen = select(User).where(User.deleted_at.is_(None), *_conditions(wanted))
-    total = tx.scalar(select(func.count()).select_from(chosen.subquery())) or 0
-    name = func.lower(User.username)
-    rows = tx.scalars(
-        chosen.order_by(name.asc() if wanted.ascending else name.desc()).offset((page - 1) * page_size).limit(page_size)
-    )
-    return Found(list(rows), total)
+    conditions, name = list(_conditions(wanted)), func.lower(User.username)
+    chosen = select(User).where(User.deleted_at.is_(None), *conditions)
+    ordered = chosen.order_by(name.asc() if wanted.ascending else name.desc())
+    return found_people(tx, ordered, page=page, page_size=page_size, is_narrowed=bool(conditions))
+
+
+def found_people(tx: Tx, ordered: Select[User], *, page: int, page_size: int, is_narrowed: bool) -> Found[User]:
+    """One page of a query of people, and how many it finds in all.
+
+    Where an order is all there is, an index gives the page, and counting is a query of its own. Where most are searched
+    through to find some, that is done once: for their numbers and the count, and the rows come after.
+    """
+    part, ids = ordered.offset((page - 1) * page_size).limit(page_size), ordered.with_only_columns(User.id)
+    if not is_narrowed:
+        return Found(list(tx.scalars(part)), _count(tx, ids))
+    found = tx.execute(part.with_only_columns(User.id, func.count().over())).all()
+    if not found:
+        return Found([], _count(tx, ids) if page > 1 else 0)
+    rows = users_of_ids(tx, [number for number, _ in found])
+    return Found([rows[number] for number, _ in found], found[0][1])
+
+
+def usernames(tx: Tx, actor: Principal, *, limit: int) -> list[str]:
+    """The first ones in alphabetical order: what a field proposes."""
+    require(actor, Permission.USER_LIST)
+    alive = select(User.username).where(User.deleted_at.is_(None))
+    return list(tx.scalars(alive.order_by(func.lower(User.username)).limit(limit)))
+
+
+def speaks_of(word: str, *, begins: bool = False) -> ColumnElement[bool]:
+    """Whether a name, the department, the site or the title of a person holds ``word``, or a name begins with it; in any case."""
+    plain = word.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    someone, words = aliased(User), literal_column(WORDS, String)
+    pattern = func.lower(f"%|{plain}%" if begins else f"%{plain}%")
+    said = select(someone.id).where(words > literal_column("''"), words.like(pattern, escape="!"))
+    return User.id.in_(said)  # by an index of the words alone, before anything else is looked at
+
+
+def names_hold(word: str) -> ColumnElement[bool]:
+    """Whether one of a person's names holds ``word``, in any case."""
+    names = (User.first_name, User.last_name, User.username)
+    return and_(speaks_of(word), or_(*(column.icontains(word, autoescape=True) for column in names)))
+
+
+def _count(tx: Tx, ids: Select[int]) -> int:
+    return tx.scalar(select(func.count()).select_from(ids.order_by(None).subquery())) or 0
 
 
 def view_user(tx: Tx, actor: Principal, guid: str) -> User:
@@ -263,8 +303,7 @@ def _check_username(tx: Tx, username: str, besides: int | None = None) -> None:
 
 def _conditions(wanted: People) -> Iterator[ColumnElement[bool]]:
     if wanted.prefix:
-        searched = (User.username, User.first_name, User.last_name)
-        yield or_(*(column.istartswith(wanted.prefix, autoescape=True) for column in searched))
+        yield speaks_of(wanted.prefix, begins=True)
     if wanted.roles:
         yield User.role.in_([r.value for r in wanted.roles])
     if wanted.accounts:

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, case, distinct, func, select
+from sqlalchemy import ColumnElement, TextClause, case, distinct, exists, func, select, text
 
 from pilothouse.base import clock
 from pilothouse.base.access import Permission, Principal, require
 from pilothouse.content.models import Content
 from pilothouse.content.service.usage import PERSON
 from pilothouse.db import Tx
-from pilothouse.gateway.models import UsageEvent
+from pilothouse.gateway.models import NO_HIT, UsageEvent
 from pilothouse.identity.models import User
+from pilothouse.stages.models import Stage
 
 #: Use counts for so long, and what was not used for so long counts as unused.
 LATELY, UNUSED = timedelta(days=30), timedelta(days=90)
@@ -80,9 +81,9 @@ def unused(tx: Tx, actor: Principal) -> list[Content]:
     """Deployed, and not used by anybody for 90 days; the oldest deployment first."""
     require(actor, Permission.SETTINGS_READ)
     since = clock.now() - UNUSED
-    used = select(UsageEvent.subject_id).where(UsageEvent.subject_kind == "content", UsageEvent.started_at >= since)
+    used = (UsageEvent.subject_kind == "content", UsageEvent.subject_id == Content.id, UsageEvent.started_at >= since)
     idle = (Content.deleted_at.is_(None), Content.bundle_id.is_not(None), Content.last_deployed_at < since)
-    chosen = select(Content).where(*idle, Content.id.not_in(used)).order_by(Content.last_deployed_at)
+    chosen = select(Content).where(*idle, ~exists().where(*used)).order_by(Content.last_deployed_at)
     return list(tx.scalars(chosen.limit(SHOWN)))
 
 
@@ -103,9 +104,16 @@ def oldest_runtimes(tx: Tx, actor: Principal) -> Sequence[tuple[Content, str]]:
     return found
 
 
-def _visits() -> tuple[ColumnElement[bool], ...]:
+def _visits() -> tuple[ColumnElement[bool] | TextClause, ...]:
     since = clock.now() - LATELY
-    return UsageEvent.subject_kind == "content", UsageEvent.kind == "visit", UsageEvent.started_at >= since
+    of_stages = UsageEvent.stage_id.in_(select(Stage.id))  # an index begins with it
+    return (
+        UsageEvent.subject_kind == "content",
+        of_stages,
+        UsageEvent.kind == "visit",
+        text(NO_HIT),
+        UsageEvent.started_at >= since,
+    )
 
 
 def _parts(version: str) -> tuple[int, ...]:

@@ -1,0 +1,121 @@
+"""Pages ask the database as often for many items as for a few, and find people by an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from tests.factories.control_plane import Asked, control_plane
+from tests.factories.identity import add_group, add_user, principal
+
+from pilothouse.base.access import Role
+from pilothouse.content.service import create_content, set_tags
+from pilothouse.db import Database
+from pilothouse.identity.service import directory, find_user, nest_group
+from pilothouse.identity.service.users import list_users
+
+FEW, MANY = 3, 20
+#: A list that no longer fits its page is counted: so many further questions are none for each item.
+COUNTS = 2
+PAGES = (
+    "/",
+    "/_/content",
+    "/_/content?view=table",
+    "/_/content?q=item",
+    "/_/data",
+    "/_/activity",
+    "/_/people",
+    "/_/search?q=item",
+    "/_/admin/users",
+    "/_/admin/groups",
+    "/_/admin/audit",
+    "/_/admin/content",
+    "/__api__/v1/content?include=owner,tags,vanity_url",
+    "/__api__/v1/search/content?q=item&include=owner,tags",
+    "/__api__/v1/users",
+    "/__api__/v1/groups",
+    "/__api__/v1/audit_logs",
+    "/__api__/v1/instrumentation/content/visits",
+)
+
+
+@pytest.fixture
+def server(database: Database, tmp_path: Path) -> Iterator[Asked]:
+    made = control_plane(tmp_path / "home", database)
+    yield made
+    made.database.close()
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[str]]:
+    said: list[str] = []
+
+    def hear(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        said.append(statement)
+
+    engines = {database.engine, database.read_engine}
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", hear)
+    try:
+        yield said
+    finally:
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", hear)
+
+
+def fill(server: Asked, first: int, last: int) -> None:
+    """Each item has an owner and a tag of its own, each group is in the one before."""
+    group = add_group(server.database, f"Group {first}")
+    for number in range(first, last):
+        owner = principal(server.database, add_user(server.database, f"person.{number}", Role.PUBLISHER))
+        outer, group = group, add_group(server.database, f"Group {number} inside")
+        with server.database.write() as tx:
+            nest_group(tx, owner_of(server), outer, inner=group)
+            stage = server.plane.house.stages.all()[0]
+            item = create_content(tx, owner, stage, name=f"item-{number}", fields={"access_type": "logged_in"})
+            set_tags(tx, owner, item, names=[f"topic {number}"])
+
+
+def owner_of(server: Asked) -> Any:
+    with server.database.read() as tx:
+        user = find_user(tx, "vera.holm")
+    assert user is not None
+    return principal(server.database, user)
+
+
+def asked(server: Asked, client: Any, page: str) -> int:
+    client.get(page)  # what is learned once is known
+    with statements(server.database) as said:
+        assert client.get(page).status_code == 200, page
+    return sum(statement.lstrip().startswith(("SELECT", "WITH")) for statement in said)
+
+
+def test_a_page_asks_as_often_for_many_items_as_for_a_few(server: Asked) -> None:
+    add_user(server.database, "vera.holm", Role.ADMINISTRATOR)
+    client = server.browser("vera.holm")
+    fill(server, 0, FEW)
+    few = {page: asked(server, client, page) for page in PAGES}
+    fill(server, FEW, MANY)
+    grown = {page: now for page in PAGES if (now := asked(server, client, page)) > few[page] + COUNTS}
+    assert grown == {}, few
+
+
+def test_people_are_searched_by_an_index_of_their_words(database: Database) -> None:
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL reads the rows one after the other, which is as quick")
+    reader = principal(database, add_user(database, "vera.holm", Role.ADMINISTRATOR))
+    with statements(database) as said, database.read() as tx:
+        directory(tx, reader, words="holm")
+        list_users(tx, reader, prefix="holm")
+    searches = [statement for statement in said if "substr(" in statement]
+    with database.read() as tx:
+        connection = tx.connection().connection.driver_connection
+        assert connection is not None
+        plans = [
+            str(connection.execute(f"EXPLAIN QUERY PLAN {one}", ("x",) * one.count("?")).fetchall()) for one in searches
+        ]
+    assert len(plans) == 2 and all("USING INDEX ix_user_words" in plan for plan in plans), plans
