@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -442,6 +443,7 @@ def refused() -> web.Refusal:
     )
 
 
+@cache
 def api_docs() -> web.ApiView:
     """The protocol as an installation shows it."""
     app = application(cast(Wire, SimpleNamespace(database=None)))  # asked for its routes only

@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -14,6 +14,7 @@ from pilothouse.web.views import Endpoint, Parameter
 
 Schema = Mapping[str, Any]
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+KINDS = {"string": "text", "uuid": "GUID", "date-time": "moment", "uri": "address", "boolean": "true or false"}
 #: What a file is called in a command.
 FILES = {"application/gzip": "bundle.tar.gz", "image/*": "picture.png"}
 
@@ -25,31 +26,40 @@ def chapters(document: Mapping[str, Any]) -> list[tuple[str, list[Endpoint]]]:
         server = item.get("servers", document["servers"])[0]["url"]
         for method, operation in item.items():
             if method != "servers":
-                found[operation["tags"][0]].append(_endpoint(method.upper(), path, server, operation))
+                address = Address(method.upper(), path, server)
+                found[operation["tags"][0]].append(_endpoint(address, operation, document["components"]["schemas"]))
     return [(name, endpoints) for name, endpoints in found.items() if endpoints]
 
 
-def nouns(document: Mapping[str, Any]) -> list[tuple[str, Markup, str]]:
+def nouns(document: Mapping[str, Any]) -> list[tuple[str, Markup, Markup]]:
     """Name, schema, and what there is to say of its numbers."""
     schemas: Mapping[str, Schema] = document["components"]["schemas"]
-    return [(name, schema_text(schema), _said(schema)) for name, schema in sorted(schemas.items())]
+    return [(name, schema_text(schema), _coded(_said(schema))) for name, schema in sorted(schemas.items())]
 
 
-def _endpoint(method: str, path: str, server: str, operation: Mapping[str, Any]) -> Endpoint:
+class Address(NamedTuple):
+    """What an endpoint is asked by."""
+
+    method: str
+    path: str
+    server: str
+
+
+def _endpoint(address: Address, operation: Mapping[str, Any], known: Mapping[str, Schema]) -> Endpoint:
     status, answer = next(((s, a) for s, a in operation["responses"].items() if s[0] in "23"), ("", {}))
     body = operation.get("requestBody", {})
     return Endpoint(
         id=operation["operationId"],
-        method=method,
-        path=_with_places(path),
+        method=address.method,
+        path=_with_places(address.path),
         title=operation["summary"],
         words=_coded(operation.get("description", "")),
         needs=_needs(operation["security"]),
         parameters=[_parameter(found) for found in operation["parameters"]],
-        takes=_content(body),
-        gives=_content(answer),
+        takes=_content(body, known),
+        gives=_content(answer, known),
         status=status,
-        command=command(method, f"{server}{path}", operation),
+        command=command(address.method, f"{address.server}{address.path}", operation),
     )
 
 
@@ -73,24 +83,31 @@ def _needs(security: list[Mapping[str, Any]]) -> str:
 
 def _parameter(found: Mapping[str, Any]) -> Parameter:
     schema = found["schema"]
-    kind = "one of the below" if "enum" in schema else str(schema.get("format") or schema.get("type") or "text")
-    facts = [{"string": "text", "uuid": "GUID", "date-time": "moment", "uri": "address"}.get(kind, kind)]
-    if "const" in schema:
-        facts = [str(schema["const"])]
-    if "enum" in schema:
-        facts = [", ".join(schema["enum"])]
+    facts = [_kind(schema)]
     if "minimum" in schema and "maximum" in schema:
         facts.append(f"{schema['minimum']:,} to {schema['maximum']:,}".replace(",", "\N{THIN SPACE}"))
     if schema.get("default") not in (None, "", []):
         facts.append(f"else {json.dumps(schema['default'])}")
-    return Parameter(
-        found["name"], found["in"], ", ".join(facts), found.get("description", ""), found.get("required", False)
-    )
+    return Parameter(found["name"], found["in"], ", ".join(facts), found["description"], found["required"])
 
 
-def _content(part: Mapping[str, Any]) -> Markup:
+def _kind(schema: Schema) -> str:
+    if "const" in schema or "enum" in schema:
+        return ", ".join(str(value) for value in schema.get("enum", [schema.get("const")]))
+    kind = str(schema.get("format") or schema.get("type") or "text")
+    return KINDS.get(kind, kind)
+
+
+def _content(part: Mapping[str, Any], known: Mapping[str, Schema]) -> Markup:
+    """The body. A noun that it is, or holds many of, is told here as well: nobody has to leave for it."""
     for kind, found in part.get("content", {}).items():
-        return schema_text(found["schema"]) if kind in (JSON, FORM) else Markup(escape(kind))  # noqa: S704 - escaped
+        if kind not in (JSON, FORM):
+            return escape(kind)
+        schema = found["schema"]
+        name = str(schema.get("items", schema).get("$ref", "")).rpartition("/")[2]
+        inner = known.get(name, {})
+        text = schema_text(schema)
+        return text + "\n\n" + schema_text(inner) if inner.get("type") == "object" else text
     return Markup()
 
 

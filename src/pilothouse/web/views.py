@@ -348,4 +348,4 @@ class ApiView:
     server: str
     version: str
     chapters: list[tuple[str, list[Endpoint]]]
-    nouns: list[tuple[str, Markup, str]]
+    nouns: list[tuple[str, Markup, Markup]]

@@ -6,6 +6,8 @@
   const count = document.getElementById("api-count");
   const lines = [...document.querySelectorAll(".endpoints > li")];
   const chapters = [...document.querySelectorAll("[data-chapter]")];
+  const links = [...document.querySelectorAll(".contents a")];
+  const chapterOf = (link) => document.querySelector(link.hash).closest("[data-chapter]");
   const texts = new Map(lines.map((line) => [line, line.querySelector("summary").textContent.toLowerCase().replace(/\s+/g, " ")]));
 
   function find() {
@@ -16,8 +18,21 @@
       if (!line.hidden) found += 1;
     }
     for (const chapter of chapters) chapter.hidden = !chapter.querySelector(".endpoints > li:not([hidden])");
+    for (const link of links) {
+      const left = chapterOf(link).querySelectorAll(".endpoints > li:not([hidden])").length;
+      link.parentElement.hidden = !left;
+      link.querySelector(".num").textContent = left;
+    }
     document.getElementById("api-nothing").hidden = found > 0;
     count.textContent = typed.length ? `${found} of ${lines.length}` : "";
+    mark();
+  }
+
+  // What was typed as it stands goes before what holds its words somewhere.
+  function best() {
+    const phrase = field.value.trim().toLowerCase();
+    const shown = lines.filter((line) => !line.hidden);
+    return shown.find((line) => line.querySelector(".title")?.textContent.toLowerCase() === phrase) ?? shown.find((line) => texts.get(line).includes(phrase)) ?? shown[0];
   }
 
   function show() {
@@ -31,17 +46,17 @@
 
   // The chapter that is read, for the list beside it.
   function mark() {
-    const reached = chapters.filter((chapter) => !chapter.hidden && chapter.getBoundingClientRect().top < 200).at(-1) ?? chapters[0];
-    const id = reached.querySelector("h2").id;
-    document.querySelectorAll(".contents a").forEach((link) => {
-      if (link.hash === `#${id}`) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
-    });
+    const shown = chapters.filter((chapter) => !chapter.hidden);
+    const reached = shown.filter((chapter) => chapter.getBoundingClientRect().top < 200).at(-1) ?? shown[0];
+    for (const link of links) {
+      if (reached && chapterOf(link) === reached) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
+    }
   }
 
   field.addEventListener("input", find);
   field.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && field.value) { event.preventDefault(); field.value = ""; find(); }
-    const first = event.key === "Enter" && field.value && lines.find((line) => !line.hidden);
+    const first = event.key === "Enter" && field.value.trim() && best();
     if (first) { event.preventDefault(); first.querySelector("details").open = true; first.querySelector("summary").focus(); }
   });
   // What was opened last stands in the address, to be sent to somebody.
