@@ -90,6 +90,22 @@ def test_a_deployed_app_answers_under_its_mount_with_identity_and_variables(
     assert told["headers"]["cookie"] == "a=b"
 
 
+def test_programs_learn_what_runs_and_what_it_uses(ph: Installation, api_app: tuple[str, Path]) -> None:
+    guid = api_app[0]
+    assert ph.get(f"/content/{guid}/").status_code == 200
+
+    def running() -> tuple[str, dict[str, object]] | None:
+        procs = ph.api("GET", "metrics/procs").json()
+        return next(((pid, p) for pid, p in procs.items() if p["appGuid"] == guid and p["cpuTotal"] > 0), None)
+
+    pid, found = until(running)
+    item = ph.api("GET", f"v1/content/{guid}").json()
+    assert (found["appName"], found["appUrl"]) == (item["name"], item["content_url"])
+    assert found["type"] == "run_fastapi_app" and isinstance(found["appId"], int)
+    assert found["ram"] > 1_000_000 and found["cpuCurrent"] >= 0
+    assert Path(f"/proc/{pid}").exists(), "it is the process id on this machine"
+
+
 def test_a_path_of_its_own_leads_to_the_same_app(ph: Installation, api_app: tuple[str, Path]) -> None:
     guid, _ = api_app
     vanity = f"v1/content/{guid}/vanity"

@@ -292,6 +292,7 @@ def samples() -> list[Sample]:
                 )
             },
         ),
+        Sample("content-given", "content/given.html", {"view": content.Given("Plant monitor", "Henrik Dahl", "#", "")}),
         Sample("admin-group", "web/group.html", {"view": together.group()}),
         Sample("admin-group-empty", "web/group.html", {"view": together.group(is_new=True)}),
         Sample("admin-group-overfull", "web/group.html", {"view": together.group(many=True)}),

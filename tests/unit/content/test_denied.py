@@ -170,6 +170,8 @@ FILTERING = {
     "content_of_group",
     "content_of_tag",
 }
+#: For whoever gave it away: see `test_handing.py`.
+GIVERS = {"given_away", "take_back"}
 #: Of the installation's tree instead of one content: see `tests/unit/connect_api/test_tags.py`.
 TAGS = {"list_tags", "get_tag", "create_tag", "change_tag", "delete_tag"}
 #: For everybody who is signed in, about what they may not open: see `test_requests.py`.
@@ -259,4 +261,4 @@ def test_every_verb_with_an_actor_stands_above() -> None:
         if inspect.isfunction(getattr(service, name))
         and "actor" in inspect.signature(getattr(service, name)).parameters
     }
-    assert verbs - FILTERING - ADMINISTRATORS - PERSONAL - ASKING - STEWARDS - TAGS == set(VERBS)
+    assert verbs - FILTERING - ADMINISTRATORS - PERSONAL - ASKING - STEWARDS - TAGS - GIVERS == set(VERBS)

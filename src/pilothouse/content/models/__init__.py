@@ -26,6 +26,7 @@ from pilothouse.base.access import OpenTo
 from pilothouse.content.models.collaboration import (
     AccessRequest,
     Endorsement,
+    HandOver,
     Letters,
     RequestState,
     Steward,
@@ -37,33 +38,10 @@ from pilothouse.content.models.collaboration import (
 from pilothouse.db import Id, Row, stamped
 
 __all__ = [
-    "KEPT",
-    "VANITY_LIMIT",
-    "VERSION_COLUMNS",
-    "Access",
-    "AccessRequest",
-    "Bundle",
-    "Content",
-    "ContentTag",
-    "Deployment",
-    "Endorsement",
-    "Favourite",
-    "Letters",
-    "Lock",
-    "RequestState",
-    "Steward",
-    "Tag",
-    "Thread",
-    "ThreadKind",
-    "ThreadMessage",
-    "ThreadState",
-    "Thumbnail",
-    "Vanity",
-    "Variable",
-    "Worker",
-    "WorkerSample",
-    "WorkerState",
-]
+    "KEPT", "VANITY_LIMIT", "VERSION_COLUMNS", "Access", "AccessRequest", "Bundle", "Content", "ContentTag", "Deployment",
+    "Endorsement", "Favourite", "HandOver", "Letters", "Lock", "RequestState", "Steward", "Tag", "Thread", "ThreadKind",
+    "ThreadMessage", "ThreadState", "Thumbnail", "Vanity", "Variable", "Worker", "WorkerSample", "WorkerState",
+]  # fmt: skip
 KEPT: Any = {"sqlite_autoincrement": True}
 VANITY_LIMIT = 255
 #: Where a bundle keeps the version of a language that was chosen for it.

@@ -113,6 +113,19 @@ class ThreadMessage(Row):
     __table_args__ = _KEPT
 
 
+class HandOver(Row):
+    """The last time that somebody gave one content to somebody else: for a while they may take it back, under its old ``name``."""
+
+    __tablename__ = "hand_over"
+    content_id: Mapped[int] = mapped_column(ForeignKey("content.id", ondelete="CASCADE"), primary_key=True)
+    from_owner_id: Mapped[int]
+    to_owner_id: Mapped[int]
+    by_id: Mapped[int | None]
+    name: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = stamped()
+    __table_args__ = ()
+
+
 class Steward(Row):
     """A person whom an administrator trusts to endorse content."""
 

@@ -9,18 +9,19 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response
 
-from pilothouse.asgi.rendering import Done, server_url, to
+from pilothouse.asgi.rendering import Done, page, server_url, to
 from pilothouse.base.access import Permission, may
 from pilothouse.content import service
-from pilothouse.content.contract import ContentInvalid, VanityInvalid, VanityTaken
+from pilothouse.content.contract import ContentInvalid, ContentUnknown, VanityInvalid, VanityTaken
 from pilothouse.content.models import Content
 from pilothouse.content.pages.picture import SentPicture
-from pilothouse.content.pages.views import SettingsTab
+from pilothouse.content.pages.views import Given, SettingsTab
 from pilothouse.content.pages.visit import Visit, VisitOf
 from pilothouse.content.service.describing import ThumbnailInvalid
 from pilothouse.content.service.tags import TagInvalid
 from pilothouse.db import Tx
 from pilothouse.identity import service as identity
+from pilothouse.identity.models import User
 
 router = APIRouter(prefix="/_/content/{guid}")
 Text = Annotated[str, Form()]
@@ -52,7 +53,7 @@ def save(visit: VisitOf, title: Text = "", description: Text = "", department: T
 
 @router.post("/owner")
 def hand_over(visit: VisitOf, owner: Text = "") -> Response:
-    """Make somebody else the owner; who may not change it any more lands on what they may still see."""
+    """Make somebody else the owner; the page that follows takes it back."""
     wrong: dict[str, str] = {}
     name = owner.strip()
 
@@ -63,15 +64,42 @@ def hand_over(visit: VisitOf, owner: Text = "") -> Response:
                 f"Nobody is called “{name[:80]}”. Type the user name, such as the one on their account page."
             )
             raise ContentInvalid(wrong["owner"])
-        service.update_content(tx, visit.caller, content, changes={"owner_id": user.id})
+        service.hand_over(tx, visit.caller, content, to=user)
         return f"{user.display_name} is the owner now."
 
     def show_what_is_left(visit: Visit, **changes: Any) -> Response:
         if "done" in changes:
-            return to(visit.request, f"/_/content/{visit.guid}")
+            return to(visit.request, f"/_/content/{visit.guid}/owner")
         return _show(visit, typed={"owner": owner}, wrong=wrong, **changes)
 
     return visit.change(change, show_what_is_left)
+
+
+@router.get("/owner")
+def given(visit: VisitOf) -> Response:
+    """That one gave it away, also for who may not open it any more; once that is old, the page of the item."""
+    try:
+        with visit.db.read() as tx:
+            content = service.given_away(tx, visit.caller, visit.stage, visit.guid)
+            owner = tx.get(User, content.owner_id)
+            view = Given(
+                content.title or content.name,
+                owner.display_name if owner else "—",
+                f"{visit.base}/owner/undo",
+                visit.base if visit.may_view(tx, content) else "",
+            )
+    except ContentUnknown:
+        return to(visit.request, f"/_/content/{visit.guid}")
+    return page(visit.request, "content/given.html", view=view)
+
+
+@router.post("/owner/undo")
+def take_back(visit: VisitOf) -> Response:
+    """Own it again, for a quarter of an hour."""
+    with visit.db.write() as tx:
+        content = service.given_away(tx, visit.caller, visit.stage, visit.guid)
+        service.take_back(tx, visit.caller, content)
+    return to(visit.request, f"/_/content/{visit.guid}/settings")
 
 
 @router.post("/address")

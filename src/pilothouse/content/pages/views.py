@@ -192,6 +192,16 @@ class ServiceChoice:
 
 
 @dataclass(frozen=True)
+class Given:
+    """What somebody just gave to ``owner``. ``undo`` takes it back; ``href`` is empty for who may not open it any more."""
+
+    title: str
+    owner: str
+    undo: str
+    href: str
+
+
+@dataclass(frozen=True)
 class VariablesTab:
     """Names only: values are sealed and never shown again."""
 

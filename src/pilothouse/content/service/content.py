@@ -88,10 +88,17 @@ def update_content(
     require(actor, Permission.CONTENT_UPDATE, resource)
     if {"access_type", "owner_id"} & set(changes):
         require(actor, Permission.CONTENT_SHARE, resource)
+    return make_changes(tx, actor, content, changes, rules)
+
+
+def make_changes(
+    tx: Tx, by: Principal, content: Content, changes: Mapping[str, Any], rules: WorkerRules | None = None
+) -> Content:
+    """Change fields, with all that follows: part of what ``by`` was allowed to do. Raises as `update_content`."""
     wanted = dict(changes)
     name, owner_id = wanted.pop("name", None), wanted.pop("owner_id", None)
     new = _checked(wanted)
-    check_choice(tx, actor, new)
+    check_choice(tx, by, new)
     if owner_id is not None and owner_id != content.owner_id:
         new["owner_id"] = _new_owner(tx, owner_id).id
     if (name and name != content.name) or "owner_id" in new:
@@ -99,14 +106,14 @@ def update_content(
             tx, name or content.name, content.stage_id, new.get("owner_id", content.owner_id), besides=content.id
         )
         new["name"] = name or content.name
-    before = _set(actor, content, new, rules)
+    before = _set(by, content, new, rules)
     if "owner_id" in new:
-        end_endorsement(tx, actor, content)
+        end_endorsement(tx, by, content)
     if "owner_id" in new or RESTARTING & {f for f in new if before[f] != new[f]}:
         drain_all(tx, content)
     record(
         tx,
-        actor,
+        by,
         "content:content:updated",
         ResourceRef("content", content.id),
         stage_id=content.stage_id,

@@ -17,6 +17,7 @@ from pilothouse.content.models import (
     Deployment,
     Endorsement,
     Favourite,
+    HandOver,
     ImageAccess,
     Steward,
     Thread,
@@ -43,6 +44,7 @@ def personal_content(tx: Tx, actor: Principal, user: User) -> dict[str, Any]:
     threads = select(Thread).where(Thread.user_id == user.id).order_by(Thread.id)
     messages = select(ThreadMessage).where(ThreadMessage.author_id == user.id).order_by(ThreadMessage.id)
     endorsed = select(Endorsement).where(Endorsement.user_id == user.id).order_by(Endorsement.content_id)
+    given = or_(*(column == user.id for column in (HandOver.from_owner_id, HandOver.to_owner_id, HandOver.by_id)))
     images = select(ImageAccess).where(ImageAccess.user_id == user.id).order_by(ImageAccess.id)
     return {
         "content": [facts_of_row(row) for row in tx.scalars(owned)],
@@ -55,6 +57,7 @@ def personal_content(tx: Tx, actor: Principal, user: User) -> dict[str, Any]:
         "endorsements": [facts_of_row(row) for row in tx.scalars(endorsed)],
         "stewardship": [facts_of_row(row) for row in tx.scalars(select(Steward).where(Steward.user_id == user.id))],
         "messages": [facts_of_row(row) for row in tx.scalars(messages)],
+        "hand_overs": [facts_of_row(row) for row in tx.scalars(select(HandOver).where(given))],
         "images": [facts_of_row(row) for row in tx.scalars(images)],
     }
 
