@@ -355,7 +355,7 @@ def test_arrow_keys_walk_through_tabs_cards_and_the_account_and_escape_goes_back
     tab.focus(".tabs a >> nth=0")
     tab.keyboard.press("ArrowRight")
     tab.keyboard.press("Enter")
-    tab.wait_for_url("**/access")
+    tab.wait_for_url("**/api")
     tab.focus("summary[aria-label^='Account of']")
     tab.keyboard.press("ArrowDown")
     assert tab.evaluate("document.activeElement.textContent.trim()") == "Account and keys"
