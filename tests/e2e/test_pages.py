@@ -22,6 +22,9 @@ from pilothouse.content.models import Content
 from pilothouse.db import Database
 from pilothouse.tasks.models import Task, TaskLine
 
+#: All page samples in so many tests: one has five minutes.
+PARTS = 4
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
@@ -379,39 +382,46 @@ def test_signing_out_leads_to_the_sign_in_and_the_way_back_is_closed(tab: Any) -
     assert "/__login__" in tab.url
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (360, "light")])
-def test_nothing_serious_stands_in_the_way_of_people_with_disabilities(browser: Any, width: int, scheme: str) -> None:
+def test_pages_fit_and_nothing_serious_stands_in_the_way_of_people_with_disabilities(
+    browser: Any, width: int, scheme: str, part: int
+) -> None:
     if importlib.util.find_spec("axe_playwright_python") is None:
         pytest.skip("NOT EXERCISED: accessibility. Install axe-playwright-python.")
     from axe_playwright_python.sync_playwright import Axe
 
     found = []
-    for name, tab in _samples(browser, color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True):
+    for name, tab in _samples(browser, part, color_scheme=scheme, viewport={"width": width, "height": 800}):
         serious = [v for v in Axe().run(tab).response["violations"] if v["impact"] in ("serious", "critical")]
-        found.extend(f"{name}: {v['id']} {v['nodes'][0]['html'][:160]}" for v in serious)
+        found += [f"{name}: {v['id']} {v['nodes'][0]['html'][:160]}" for v in serious]
+        found += _wider(name, tab)
     assert found == []
 
 
-@pytest.mark.parametrize("width", [360, 768, 1280])
-def test_no_page_is_wider_than_its_window(browser: Any, width: int) -> None:
-    beyond = {}
-    for name, tab in _samples(browser, viewport={"width": width, "height": 800}):
-        beyond[name] = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert {name: pixels for name, pixels in beyond.items() if pixels > 0} == {}
+@pytest.mark.parametrize("part", range(PARTS))
+def test_pages_fit_a_window_between_a_phone_and_a_desk(browser: Any, part: int) -> None:
+    shown = _samples(browser, part, viewport={"width": 768, "height": 800})
+    assert [words for name, tab in shown for words in _wider(name, tab)] == []
 
 
-def _samples(browser: Any, **look: Any) -> Iterator[tuple[str, Any]]:
-    """Every page sample in a tab of its own: some look again by themselves, which would abort the way to the next one."""
+def _samples(browser: Any, part: int, **look: Any) -> Iterator[tuple[str, Any]]:
+    """A part of all page samples, each in a tab of its own: some look again by themselves, which would abort the way to the next one."""
     from scripts.screens import all_names, gallery_of_samples
 
-    context = browser.new_context(**look)
+    context = browser.new_context(bypass_csp=True, **look)
     with served(gallery_of_samples()) as url:
-        for name in all_names():
+        for name in list(all_names())[part::PARTS]:
             tab = context.new_page()
             tab.goto(f"{url}/sample/{name}")
             yield name, tab
             tab.close()
     context.close()
+
+
+def _wider(name: str, tab: Any) -> list[str]:
+    pixels = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return [f"{name}: {pixels} pixels wider than its window"] if pixels > 0 else []
 
 
 def test_a_plot_is_drawn_from_the_table_that_stands_behind_it(browser: Any) -> None:
