@@ -102,6 +102,7 @@ def served(app: FastAPI) -> Iterator[str]:
     """The app on a free loopback port, until the block ends."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen(64)  # whoever asks before the thread runs waits
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
