@@ -13,6 +13,12 @@ from bench.rows import Row
 
 def rows() -> Iterator[Row]:
     """Imported late: the control plane's own process lives in this package too."""
-    from bench.company.measuring import rows as measured
+    from bench.company.measuring import companies, page_rows
+    from bench.company.size import COMPANY
+    from bench.company.whole import growth_rows, sign_in_rows
 
-    return measured()
+    with companies(COMPANY) as found:
+        yield from page_rows(found)
+        for company in found:
+            yield from sign_in_rows(company)
+    yield from growth_rows()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from bench.company.asking import Asker
 from bench.company.kept import postgres, postgres_of, sqlite_of
 from bench.company.people import username
 from bench.company.serving import Server, served
-from bench.company.size import ADMINISTRATOR, BUSY, COMPANY, LISTED, POPULAR, Size
+from bench.company.size import ADMINISTRATOR, BUSY, LISTED, POPULAR, Size
 from bench.company.subjects import READERS, SUBJECTS, Known, Subject
 from bench.rows import Row, percentile
 from pilothouse.testing.postgres import PostgresMissing, PostgresServer
@@ -46,11 +46,10 @@ class Taken:
         return f"{self.p50:.1f}, {self.p99:.1f}"
 
 
-def rows() -> Iterator[Row]:
-    """In one column for each database: p50 and p99 in milliseconds."""
-    with companies(COMPANY) as found:
-        for subject in SUBJECTS:
-            yield row_of(subject, {company.database: taken(company, subject) for company in found})
+def page_rows(found: Sequence[Company]) -> Iterator[Row]:
+    """For each database: p50 and p99 in milliseconds."""
+    for subject in SUBJECTS:
+        yield row_of(subject, {company.database: taken(company, subject) for company in found})
 
 
 @contextmanager

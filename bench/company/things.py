@@ -38,6 +38,7 @@ from pilothouse.tasks.models import Task
 
 CATEGORIES, TOPICS, NARROWER = 4, 60, 180
 TWO_YEARS_S = 730 * 86_400
+TASKS_KEPT = timedelta(days=20)
 MANIFEST = {"version": 1, "metadata": {"appmode": "python-shiny", "entrypoint": "app"}, "files": {}}
 
 
@@ -156,8 +157,10 @@ def _deployments(size: Size, today: datetime) -> Iterator[tuple[Any, ...]]:
 
 
 def _tasks(size: Size, today: datetime) -> Iterator[tuple[Any, ...]]:
+    """Of the last month: older ones are cleared away."""
     moments = sorted((deployed_at(n, today), n) for n in range(1, size.items + 1))
-    for number, (at, n) in enumerate(moments, 1):
+    lately = [(at, n) for at, n in moments if at > today - TASKS_KEPT]
+    for number, (at, n) in enumerate(lately, 1):
         state = "done" if _is_deployed(n) else "failed"
         error = "" if state == "done" else "The build failed."
         args: dict[str, Any] = {"content_id": n, "bundle_id": n, "activate": True}
