@@ -109,6 +109,7 @@ def test_a_locked_user_is_out_until_unlocked(server: Asked, boss: TestClient) ->
     path = f"{USERS}/{amara.guid}/lock"
     assert client.post(path, json={"locked": False}).status_code == 403
     assert boss.post(path, json={"locked": True}).json()["locked"] is True
+    server.notice()
     assert client.get("/__api__/v1/user").status_code == 401
     assert boss.post(path, json={"locked": False}).json()["locked"] is False
     assert [boss.post(path, json=body).status_code for body in ({}, {"locked": 1}, {"locked": None})] == [400] * 3
@@ -138,6 +139,7 @@ def test_keys_are_made_listed_and_revoked(server: Asked, boss: TestClient) -> No
     for bad, code in (("x", 3), ("-1", 3), ("9" * 30, 3), ("999999", 4)):
         assert client.delete(f"{path}/{bad}").json()["code"] == code
     assert client.delete(f"{path}/{made['id']}").content == b""
+    server.notice()
     assert server.client(key=made["key"]).get("/__api__/v1/user").status_code == 401
     _, stranger = server.person("other")
     assert stranger.get(path).status_code == 403 and stranger.post(path, json={"name": "x"}).status_code == 403
