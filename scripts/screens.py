@@ -9,14 +9,9 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import socket
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import uvicorn
 from fastapi import FastAPI, Request, Response
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.factories.chromium import ARGUMENTS, PATH  # noqa: E402
 from tests.factories.page_samples import Sample, samples, state_pages  # noqa: E402
+from tests.factories.served import served  # noqa: E402
 
 from pilothouse.asgi import static_files  # noqa: E402
 from pilothouse.asgi.notices import PUT_AWAY  # noqa: E402
@@ -95,20 +91,6 @@ def gallery_of_samples() -> FastAPI:
 def all_names() -> list[str]:
     """Of all pages that `gallery_of_samples` shows."""
     return [*(sample.name for sample in samples()), *state_pages()]
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    """The app on a free loopback port, until the block ends."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(64)  # whoever asks before the thread runs waits
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(10)
 
 
 def main() -> int:

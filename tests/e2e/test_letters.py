@@ -20,7 +20,6 @@ smtp_port = {port}
 smtp_tls = "none"
 sender = "Pilothouse <pilothouse@veridia.example>"
 """
-pytestmark = pytest.mark.xdist_group("installation")
 
 
 class Browser(httpx.Client):

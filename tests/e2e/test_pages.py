@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from tests.factories.chromium import chromium
 from tests.factories.pages_app import PASSWORD, add_people, pages_app, publish
+from tests.factories.served import served
 
 from pilothouse.base import clock
 from pilothouse.content.models import Content
@@ -30,20 +27,6 @@ PARTS = 4
 def browser() -> Iterator[Any]:
     with chromium("pages in a browser") as found:
         yield found
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[str]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()  # who comes before the server has started waits
-        port = listener.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        yield f"http://localhost:{port}"
-        server.should_exit = True
-        thread.join(10)
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from scripts.screens import gallery_of_samples, served
+from scripts.screens import gallery_of_samples
 from tests.factories.chromium import chromium
-
-pytestmark = pytest.mark.xdist_group("browser")
+from tests.factories.served import served
 
 
 @pytest.fixture(scope="module")

@@ -5,15 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import socket
 import stat
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from tests.factories.identity import add_user
+from tests.factories.served import served
 from typer.testing import CliRunner
 
 from pilothouse.app.dashboard import dashboard
@@ -120,21 +118,13 @@ def test_the_same_comes_from_a_server(house: House, monkeypatch: pytest.MonkeyPa
         scope["state"] = {"principal": caller, "stage": house.stages.all()[0], "client": "", "xsrf": ""}
         await inner(scope, receive, send)  # type: ignore[arg-type]
 
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))  # type: ignore[arg-type]
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     monkeypatch.setenv("CONNECT_API_KEY", "any")
-    try:
+    with served(app, log_config=None) as url:
         local = export(house)
         done = CliRunner().invoke(program, ["audit", "export", "--server", url])
         assert (done.exit_code, done.stdout) == (0, local)
         caller = Principal(1, Role.PUBLISHER)
         refused = CliRunner().invoke(program, ["audit", "export", "--server", url])
         assert isinstance(refused.exception, Refused) and "audit:event:read" in str(refused.exception)
-    finally:
-        server.should_exit = True
-        thread.join()
     gone = CliRunner().invoke(program, ["audit", "export", "--server", url])
     assert isinstance(gone.exception, ServerUnreachable)
