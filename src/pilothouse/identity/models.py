@@ -91,6 +91,13 @@ class User(Row):
             sqlite_where=text("department IS NOT NULL"),
             postgresql_where=text("department IS NOT NULL"),
         ),
+        Index(
+            "ix_user_counted",  # how many there are, and how many were here lately
+            "active_at",
+            "deleted_at",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
         Index("ix_user_shown_name", shown_name(first_name, username), "id"),
         KEPT,
     )

@@ -23,7 +23,7 @@ from pilothouse.identity.models import User
 from pilothouse.web.people_views import ActivityView, Day, NewsLine
 
 router = APIRouter(prefix="/_/activity")
-LOOKED_AT = 200
+LOOKED_AT = 100
 
 
 class Asked(BaseModel):

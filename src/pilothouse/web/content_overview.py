@@ -44,7 +44,7 @@ class ContentOverview:
 @router.get("")
 def show(request: Request, db: Db, caller: SignedIn) -> Response:
     with db.read() as tx:
-        used, shares = reviewing.most_used(tx, caller), reviewing.outside_use(tx, caller)
+        used, shares = reviewing.use_lately(tx, caller)
         unused, old = reviewing.unused(tx, caller), reviewing.oldest_runtimes(tx, caller)
         stages = request.app.state.stages.all()
         failing = [one for stage in stages for one in home.todo(tx, caller, stage, stage.path.rstrip("/"))]

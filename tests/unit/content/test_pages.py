@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 from tests.factories.archives import targz
@@ -14,6 +15,7 @@ from pilothouse.base import clock
 from pilothouse.base.access import SYSTEM
 from pilothouse.content import service as content
 from pilothouse.content.models import Bundle, Content, Lock, Worker
+from pilothouse.content.pages import access
 from pilothouse.gateway.models import UsageEvent
 from pilothouse.integrations.service import create_integration
 from pilothouse.launcher.models import Job
@@ -46,6 +48,22 @@ def test_a_viewer_gets_the_app_and_no_tabs_and_an_editor_all_of_them(app: FastAP
     assert visitor.get(f"/_/content/{item.guid}/log").status_code == 403
     visitor.sign_in("amara.okoye")
     assert f"/_/content/{item.guid}/versions" in visitor.get(f"/_/content/{item.guid}").text
+
+
+def test_of_a_long_access_list_a_part_is_shown_and_the_others_are_found(
+    app: FastAPI, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = f"/_/content/{publish(app, 'amara.okoye', 'Plant monitor').guid}/access"
+    visitor.sign_in("amara.okoye")
+    for name in ("quality circle", "clara.voss"):
+        visitor.post(base, data={"principal": name, "share": "viewer"})
+    assert "Find a name on this list" not in visitor.get(base).text
+    monkeypatch.setattr(access, "NAMES_SHOWN", 1)
+    page = visitor.get(base).text
+    assert "The first 1 of 2" in page and page.count("/remove") == 1
+    found = visitor.get(f"{base}?find=clara%20V").text
+    assert "1 on this list" in found and found.count("/remove") == 1 and "What Clara Voss may do" in found
+    assert "Nobody on this list" in visitor.get(f"{base}?find=nobody").text
 
 
 def test_the_access_tab_adds_changes_and_removes_people_and_groups(app: FastAPI, visitor: Visitor) -> None:

@@ -135,10 +135,19 @@ class Content(Row):
             "access_type",
             "owner_id",
             "category",
+            "deleted_at",
             sqlite_where=text("deleted_at IS NULL"),
             postgresql_where=text("deleted_at IS NULL"),
         ),
         Index("ix_content_stage_name", "stage_id", "name"),
+        Index(
+            "ix_content_featured",  # a handful, which every home page shows
+            "stage_id",
+            "last_deployed_at",
+            "id",
+            sqlite_where=text("featured IS 1 AND deleted_at IS NULL"),
+            postgresql_where=text("featured IS true AND deleted_at IS NULL"),
+        ),
         KEPT,
     )
 
@@ -250,6 +259,17 @@ class Bundle(Row):
     state: Mapped[str] = mapped_column(String(12), default="uploaded")
     created_at: Mapped[datetime] = stamped()
     deleted_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index(
+            "ix_bundle_counted",  # how many there are, and how many bytes
+            "digest",
+            "size_bytes",
+            "deleted_at",
+            sqlite_where=text("deleted_at IS NULL"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        KEPT,
+    )
 
 
 class Deployment(Row):

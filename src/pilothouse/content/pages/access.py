@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Form, Query, Response
 
 from pilothouse.asgi.paging import RowId
 from pilothouse.asgi.rendering import Done
@@ -24,7 +24,9 @@ from pilothouse.identity.models import Group, User
 from pilothouse.identity.pages.views import initials
 
 router = APIRouter(prefix="/_/content/{guid}/access")
-CANDIDATES_SHOWN = 200
+CANDIDATES_SHOWN = 100
+#: So many names stand on the page at once; the others are found by typing.
+NAMES_SHOWN = 100
 
 
 class NobodyOfThatName(Invalid):
@@ -34,8 +36,9 @@ class NobodyOfThatName(Invalid):
 
 
 @router.get("")
-def show(visit: VisitOf) -> Response:
-    return _show(visit)
+def show(visit: VisitOf, find: Annotated[str, Query(max_length=100)] = "") -> Response:
+    """With ``find``, those whose name holds it."""
+    return _show(visit, find=find.strip())
 
 
 @router.post("/open-to")
@@ -107,24 +110,29 @@ def remove_line(visit: VisitOf, line: int) -> Response:
     return visit.change(change, _show)
 
 
-def _show(visit: Visit, *, typed: str = "", problem: str = "", mailed: int = 0, **changes: Any) -> Response:
+def _show(
+    visit: Visit, *, typed: str = "", problem: str = "", mailed: int = 0, find: str = "", **changes: Any
+) -> Response:
     """With something typed, the reason of a refusal stands beside the field; else above the page."""
 
     def shown(tx: Tx, content: Content) -> dict[str, Any]:
         owner = reading.people(tx, {content.owner_id}).get(content.owner_id)
         name = owner.display_name if owner else "—"
         lines = service.access_list(tx, visit.caller, content)
+        found = [(line, who, _name(who)) for line, who in lines]
+        found = [(line, who, called) for line, who, called in found if find.lower() in called.lower()]
         granted = [
-            Granted(
-                _name(who), initials(_name(who)), isinstance(who, Group), line.share, f"{visit.base}/access/{line.id}"
-            )
-            for line, who in lines
+            Granted(called, initials(called), isinstance(who, Group), line.share, f"{visit.base}/access/{line.id}")
+            for line, who, called in found[:NAMES_SHOWN]
         ]
         tab = AccessTab(
             open_to=content.access_type,
             owner=name,
             owner_initials=initials(name),
             granted=granted,
+            found=len(found),
+            find=find,
+            is_long=len(lines) > NAMES_SHOWN,
             candidates=_candidates(tx, visit),
             asked=_asked(tx, visit, content),
             answered=_answered(tx, visit, content, mailed) if mailed else "",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 WIDTH, HEIGHT = 320, 120
 #: Colours that stand for departments; those of kinds are the first four.
@@ -36,6 +37,7 @@ class Drawing:
     tint: int
 
 
+@lru_cache(maxsize=4096)
 def drawing(title: str, *, icon: str, kind_tint: int, department: str) -> Drawing:
     """A motif for the kind that has this ``icon``, varied by the title; coloured by the department, else by the kind."""
     tint = DEPARTMENTS[hashlib.sha256(department.lower().encode()).digest()[8] % len(DEPARTMENTS)]

@@ -166,6 +166,7 @@ class Granted:
 class AccessTab:
     """Who may open it, and who may change it. ``candidates`` are the names that may be added.
 
+    Of a list that ``is_long`` only a part stands in ``granted``: of the ``found`` names that hold the text ``find``.
     ``answered`` says what became of the request that somebody came for.
     """
 
@@ -178,6 +179,9 @@ class AccessTab:
     wrong: str = ""
     asked: Sequence[RequestLine] = ()
     answered: str = ""
+    found: int = 0
+    find: str = ""
+    is_long: bool = False
 
 
 @dataclass(frozen=True)

@@ -45,11 +45,16 @@ def activity(
 
     ``before`` is the number of the last one of the page before. At most ``limit`` deployments are looked at.
     """
-    seen = narrowed(visible(actor, stage), wanted).join(Deployment, Deployment.content_id == Content.id)
-    chosen = seen.outerjoin(User, User.id == Deployment.actor_id).with_only_columns(Deployment, Content, User)
+    seen = narrowed(visible(actor, stage), wanted).where(Content.id == Deployment.content_id)
+    newest = select(Deployment.id).where(seen.with_only_columns(Content.id).correlate(Deployment).exists())
     if before is not None:
-        chosen = chosen.where(Deployment.id < before)
-    rows = tx.execute(chosen.order_by(Deployment.id.desc()).limit(limit)).all()
+        newest = newest.where(Deployment.id < before)
+    ids = tx.scalars(
+        newest.order_by(Deployment.id.desc()).limit(limit)
+    ).all()  # from the newest on, until there are enough
+    chosen = select(Deployment, Content, User).join(Content, Content.id == Deployment.content_id)
+    chosen = chosen.outerjoin(User, User.id == Deployment.actor_id).where(Deployment.id.in_(ids))
+    rows = tx.execute(chosen.order_by(Deployment.id.desc())).all()
     firsts = select(func.min(Deployment.id)).where(Deployment.content_id.in_([row[1].id for row in rows]))
     first = set(tx.scalars(firsts.group_by(Deployment.content_id)))
     found: dict[tuple[object, ...], Published] = {}

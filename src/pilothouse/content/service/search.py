@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import load_only
 
 from pilothouse.base.access import Principal, Share
 from pilothouse.content.models import Access, Content, ContentTag, Endorsement, Favourite, Tag, Vanity
 from pilothouse.content.service.content import visible
 from pilothouse.db import Tx
 from pilothouse.identity.models import Group, User
-from pilothouse.identity.service import names_hold, users_of_ids
+from pilothouse.identity.service import names_hold
 from pilothouse.stages import StageRef
 
 WORDS_SEARCHED = 8
@@ -138,10 +139,15 @@ def choices(tx: Tx, actor: Principal, stage: StageRef) -> Choices:
     latest = list(dict.fromkeys(row[3] for row in rows))[:OWNERS_PROPOSED]
     return Choices(
         app_modes=sorted({mode for _, mode, bundle_id, _, _ in rows if bundle_id is not None}),
-        owners=sorted(users_of_ids(tx, latest).values(), key=lambda user: user.display_name.lower()),
+        owners=sorted(tx.scalars(_names_of(latest)), key=lambda user: user.display_name.lower()),
         departments=sorted({row[4] for row in rows if row[4]}, key=str.lower),
         tags=sorted(tx.scalars(select(Tag.name).where(Tag.id.in_(tagged))), key=str.lower),
     )
+
+
+def _names_of(user_ids: Sequence[int]) -> Select[Any]:
+    names = load_only(User.username, User.first_name, User.last_name)
+    return select(User).where(User.id.in_(user_ids)).options(names)
 
 
 def _ordered(actor: Principal, stage: StageRef, wanted: Wanted) -> Select[Any]:
@@ -180,7 +186,8 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
 
 def _speaks_of(word: str) -> ColumnElement[bool]:
     tagged = select(ContentTag.content_id).join(Tag, Tag.id == ContentTag.tag_id).where(_holds(Tag.name, word))
-    owners = select(User.id).where(User.deleted_at.is_(None), names_hold(word))
+    owning = User.id.in_(select(Content.owner_id))  # few of all people
+    owners = select(User.id).where(User.deleted_at.is_(None), owning, names_hold(word))
     texts = (Content.title, Content.name, Content.description)
     return or_(
         *(_holds(column, word) for column in texts),

@@ -220,7 +220,7 @@ def speaks_of(word: str, *, begins: bool = False) -> ColumnElement[bool]:
 def names_hold(word: str) -> ColumnElement[bool]:
     """Whether one of a person's names holds ``word``, in any case."""
     names = (User.first_name, User.last_name, User.username)
-    return and_(speaks_of(word), or_(*(column.icontains(word, autoescape=True) for column in names)))
+    return or_(*(column.icontains(word, autoescape=True) for column in names))
 
 
 def _count(tx: Tx, ids: Select[int]) -> int:

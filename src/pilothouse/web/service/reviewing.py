@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, TextClause, case, distinct, exists, func, select, text
+from sqlalchemy import ColumnElement, TextClause, and_, case, distinct, exists, func, select, text
 
 from pilothouse.base import clock
 from pilothouse.base.access import Permission, Principal, require
@@ -40,41 +40,32 @@ class Outside:
     outside: int
 
 
-def most_used(tx: Tx, actor: Principal) -> list[Used]:
-    """By page loads, the most used first."""
+def use_lately(tx: Tx, actor: Principal) -> tuple[list[Used], Outside]:
+    """The most used content by page loads, the most used first; and the use of all content, where both departments are known."""
     require(actor, Permission.SETTINGS_READ)
     visitor, owner = User.__table__.alias("visitor"), User.__table__.alias("owner")
-    home = func.coalesce(Content.department, owner.c.department)
-    visits, outside = func.count(UsageEvent.id), func.sum(case((visitor.c.department != home, 1), else_=0))
-    chosen = (
-        select(Content.id, visits, func.count(distinct(PERSON)), outside)
+    guest, home = visitor.c.department, func.coalesce(Content.department, owner.c.department)
+    visits, outside = func.count(UsageEvent.id), func.sum(case((guest != home, 1), else_=0))
+    known = func.sum(case((and_(guest.is_not(None), home.is_not(None)), 1), else_=0))
+    each = (
+        select(Content.id, Content.deleted_at, visits, outside, known)
         .join(UsageEvent, UsageEvent.subject_id == Content.id)
         .join(owner, owner.c.id == Content.owner_id)
         .outerjoin(visitor, visitor.c.id == UsageEvent.principal_id)
-        .where(*_visits(), Content.deleted_at.is_(None))
+        .where(*_visits())
         .group_by(Content.id)
         .order_by(visits.desc(), Content.id)
-        .limit(SHOWN)
     )
-    rows = tx.execute(chosen).all()
-    contents = {row.id: row for row in tx.scalars(select(Content).where(Content.id.in_([row[0] for row in rows])))}
-    return [Used(contents[number], int(n), int(people), int(others or 0)) for number, n, people, others in rows]
-
-
-def outside_use(tx: Tx, actor: Principal) -> Outside:
-    """How much of the use comes from outside the owner's department, where both departments are known."""
-    require(actor, Permission.SETTINGS_READ)
-    visitor, owner = User.__table__.alias("visitor"), User.__table__.alias("owner")
-    home = func.coalesce(Content.department, owner.c.department)
-    chosen = (
-        select(func.count(UsageEvent.id), func.sum(case((visitor.c.department != home, 1), else_=0)))
-        .join(Content, Content.id == UsageEvent.subject_id)
-        .join(owner, owner.c.id == Content.owner_id)
-        .join(visitor, visitor.c.id == UsageEvent.principal_id)
-        .where(*_visits(), home.is_not(None), visitor.c.department.is_not(None))
+    rows = tx.execute(each).all()
+    most = [(number, n, others) for number, deleted_at, n, others, _ in rows if deleted_at is None][:SHOWN]
+    ids = [number for number, _, _ in most]
+    of_most = select(UsageEvent.subject_id, func.count(distinct(PERSON))).where(
+        *_visits(), UsageEvent.subject_id.in_(ids)
     )
-    visits, outside = tx.execute(chosen).one()
-    return Outside(int(visits), int(outside or 0))
+    people = {number: n for number, n in tx.execute(of_most.group_by(UsageEvent.subject_id))}
+    contents = {row.id: row for row in tx.scalars(select(Content).where(Content.id.in_(ids)))}
+    used = [Used(contents[number], int(n), people[number], int(others)) for number, n, others in most]
+    return used, Outside(sum(int(row[4]) for row in rows), sum(int(row[3]) for row in rows))
 
 
 def unused(tx: Tx, actor: Principal) -> list[Content]:
