@@ -218,7 +218,6 @@ class ControlPlane:
 
     def _sweep(self, run: Run) -> None:
         settings = self.house.loaded.settings
-        self.house.database.learn()
         sweep_tasks(self.house.database, older_than=settings.tasks.retention)
         sweep_usage(self.house.database, older_than=settings.gateway.usage_kept)
         drop_samples(self.house.database, older_than=settings.content.samples_kept)

@@ -76,16 +76,6 @@ class Database:
             return False
         return True
 
-    def learn(self) -> None:
-        """Let SQLite look at how its rows are spread, so that it chooses good indexes; PostgreSQL does so by itself.
-
-        It reads a thousand rows of each index, whatever the size. Raises `DatabaseDown`.
-        """
-        if self.is_sqlite:
-            with self.write() as tx:
-                tx.execute(text("PRAGMA analysis_limit = 1000"))
-                tx.execute(text("ANALYZE"))
-
     def close(self) -> None:
         """Close all idle connections. The object can be used again afterwards."""
         self.engine.dispose()

@@ -209,19 +209,6 @@ def test_a_database_that_is_not_there_is_down(tmp_path: Path) -> None:
             tx.execute(text("SELECT 1"))
 
 
-def test_sqlite_learns_how_its_rows_are_spread(sqlite_database: Database) -> None:
-    with sqlite_database.write() as tx:
-        tx.add_all(stage(f"stage{number}") for number in range(5))
-    sqlite_database.learn()
-    with sqlite_database.read() as tx:
-        (stat,) = tx.scalars(text("SELECT stat FROM sqlite_stat1 WHERE tbl = 'stage'")).all()
-    assert stat.startswith("5 ")
-
-
-def test_postgresql_learns_by_itself(postgres_database: Database) -> None:
-    postgres_database.learn()
-
-
 def test_a_full_pool_is_an_outage_with_its_own_sentence(sqlite_database: Database) -> None:
     small = Database(str(sqlite_database.url), pool_size=1)
     small.read_engine.pool._timeout = 0.1  # type: ignore[attr-defined]

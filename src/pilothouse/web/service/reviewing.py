@@ -52,7 +52,7 @@ def use_lately(tx: Tx, actor: Principal) -> tuple[list[Used], Outside]:
         .join(UsageEvent, UsageEvent.subject_id == Content.id)
         .join(owner, owner.c.id == Content.owner_id)
         .outerjoin(visitor, visitor.c.id == UsageEvent.principal_id)
-        .where(*_visits())
+        .where(*_visits(tx))
         .group_by(Content.id)
         .order_by(visits.desc(), Content.id)
     )
@@ -60,7 +60,7 @@ def use_lately(tx: Tx, actor: Principal) -> tuple[list[Used], Outside]:
     most = [(number, n, others) for number, deleted_at, n, others, _ in rows if deleted_at is None][:SHOWN]
     ids = [number for number, _, _ in most]
     of_most = select(UsageEvent.subject_id, func.count(distinct(PERSON))).where(
-        *_visits(), UsageEvent.subject_id.in_(ids)
+        *_visits(tx), UsageEvent.subject_id.in_(ids)
     )
     people = {number: n for number, n in tx.execute(of_most.group_by(UsageEvent.subject_id))}
     contents = {row.id: row for row in tx.scalars(select(Content).where(Content.id.in_(ids)))}
@@ -95,9 +95,9 @@ def oldest_runtimes(tx: Tx, actor: Principal) -> Sequence[tuple[Content, str]]:
     return found
 
 
-def _visits() -> tuple[ColumnElement[bool] | TextClause, ...]:
+def _visits(tx: Tx) -> tuple[ColumnElement[bool] | TextClause, ...]:
     since = clock.now() - LATELY
-    of_stages = UsageEvent.stage_id.in_(select(Stage.id))  # an index begins with it
+    of_stages = UsageEvent.stage_id.in_(tx.scalars(select(Stage.id)).all())  # an index begins with it
     return (
         UsageEvent.subject_kind == "content",
         of_stages,
