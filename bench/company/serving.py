@@ -23,7 +23,7 @@ from pilothouse.audit.models import Seal, Told
 from pilothouse.gateway.serving import door_secret
 from pilothouse.settings import Loaded, load
 
-START_S = 120
+START_S = 300
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,21 @@ class Server:
         """The most it held since `forget_peak`."""
         return self._kilobytes("VmHWM") * 1024
 
+    def settle(self) -> None:
+        """Return when it has done what a start brings with it, such as removing old tasks: it is idle for two seconds."""
+        deadline, before = time.monotonic() + START_S, self._busy_s()
+        while time.monotonic() < deadline:
+            time.sleep(2)
+            now = self._busy_s()
+            if now - before < 0.3:
+                return
+            before = now
+        raise RuntimeError("the control plane did not come to rest")
+
+    def _busy_s(self) -> float:
+        user, system = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def _kilobytes(self, name: str) -> int:
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return int(next(line for line in lines if line.startswith(name)).split()[1])
@@ -63,6 +78,7 @@ def served(home: Path, url: str) -> Iterator[Server]:
     try:
         server = Server(home, address, process.pid)
         _wait_for(server, process)
+        server.settle()
         yield server
     finally:
         process.send_signal(signal.SIGTERM)

@@ -40,7 +40,7 @@ AUDITED: Mapping[str, Mapping[str, Verdict]] = {
         username=_SECRET, external_id=_SECRET, email=_SECRET, first_name=_SECRET, last_name=_SECRET, department=_SECRET, site=_SECRET, title=_SECRET,
         locale=_SECRET, timezone=_SECRET, password=_SECRET,
     ),
-    "group": _fields("name", "owner_id", "user_id", "inner_id", "external_id"),
+    "group": _fields("name", "owner_id", "user_id", "inner_id", external_id=_SECRET),
     "tag": _fields("name", "parent_id"),
     "image": _fields("title", "name", "matching", "cluster_name", "user_id", "group_id", description=_SECRET, document=_SECRET),
     "login": _fields("provider", "address", "user_id", "host"),
@@ -95,7 +95,7 @@ EVENTS = frozenset({
     "content:endorsement:granted", "content:endorsement:ended", "content:steward:named",
     "web:announcement:created", "web:announcement:ended", "web:landing:changed", "content:association:changed",
     "integrations:integration:created", "integrations:integration:updated", "integrations:integration:deleted",
-    "integrations:delegation:begun", "integrations:delegation:ended", "launcher:job:stopped", "tasks:task:retried",
+    "integrations:delegation:started", "integrations:delegation:ended", "launcher:job:stopped", "tasks:task:retried",
     "tasks:task:cancelled", "runtimes:runtime:added", "runtimes:runtime:removed", "db:secrets:rotated", "gateway:grants:rotated",
     "notify:mail:tested",
 })  # fmt: skip

@@ -78,6 +78,7 @@ def test_an_environment_is_for_everybody_until_it_is_shared_with_somebody(server
     group = boss.post(f"{API}/groups", json={"name": "Lab"}).json()["guid"]
     boss.post(f"{API}/groups/{group}/members", json={"user_guid": zoe.guid})
     boss.post(path, json={"group_guid": group})
+    server.notice()
     assert len(viewer.get(IMAGES).json()) == 1
     assert [entry["group_guid"] for entry in boss.get(path).json()] == [None, group]
     assert boss.post(path, json={"user_guid": amara.guid}).status_code == 409

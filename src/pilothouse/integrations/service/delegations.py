@@ -83,7 +83,7 @@ def begin_delegation(
     _keep(found, tokens, secrets)
     tx.flush()
     after = {"user_id": actor.id, "integration_id": integration.id}
-    record(tx, actor, "integrations:delegation:begun", ResourceRef("delegation", found.id), after=after)
+    record(tx, actor, "integrations:delegation:started", ResourceRef("delegation", found.id), after=after)
     return found
 
 
