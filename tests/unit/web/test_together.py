@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 from tests.factories.pages_app import Visitor, principal, publish
 
 from pilothouse.base import clock
+from pilothouse.base.access import SYSTEM
 from pilothouse.content.models import Content
+from pilothouse.db import Database, DatabaseDown, Watch
 from pilothouse.gateway.models import UsageEvent
+from pilothouse.testing.clock import FrozenClock
+from pilothouse.web.service.announcing import Board, announce
 
 ADMIN = "/_/admin"
 
@@ -31,6 +36,23 @@ def test_an_announcement_stands_on_every_page_until_it_is_put_away_or_ended(app:
     visitor.sign_in("jonas.brandt")
     assert "It is shown no longer." in visitor.post(end[0]).text
     assert "announcement" not in visitor.get("/").text
+
+
+def test_the_page_that_says_that_the_database_is_away_needs_none_for_its_announcements(
+    frozen_clock: FrozenClock, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = Board(sqlite_database, Watch(sqlite_database))
+    with sqlite_database.write() as tx:
+        announce(tx, SYSTEM, words="Upgrade", until=None)
+    assert [words for _, words in board.shown()] == ["Upgrade"]
+
+    def away() -> None:
+        raise DatabaseDown
+
+    monkeypatch.setattr(sqlite_database, "read", away)
+    frozen_clock.advance(days=1)
+    assert [words for _, words in board.shown()] == ["Upgrade"]
+    assert Board(sqlite_database, Watch(sqlite_database)).shown() == []
 
 
 def test_an_announcement_ends_by_itself_and_is_bounded(app: FastAPI, visitor: Visitor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import or_, select
@@ -11,7 +12,7 @@ from pilothouse.base import clock
 from pilothouse.base.access import Permission, Principal, ResourceRef, require
 from pilothouse.base.errors import Conflict, Invalid, NotFound
 from pilothouse.content.service.prose import prose
-from pilothouse.db import Database, Tx, Watch
+from pilothouse.db import Database, DatabaseDown, Tx, Watch
 from pilothouse.web.models import Announcement
 
 WORDS_LIMIT, AT_ONCE = 400, 3
@@ -84,10 +85,11 @@ class Board:
         self._known: tuple[int, tuple[tuple[int, str, datetime | None], ...]] = (-1, ())
 
     def shown(self) -> list[tuple[int, str]]:
-        """Number and words of each announcement that holds now."""
-        epoch = self._watch.epoch(Announcement.topic)
-        if epoch != self._known[0]:
-            with self._database.read() as tx:
-                self._known = epoch, tuple((row.id, row.words, row.until) for row in current(tx))
+        """Number and words of each announcement that holds now; while the database is away, of those known last."""
+        with suppress(DatabaseDown):  # the page that says so has them on top as well
+            epoch = self._watch.epoch(Announcement.topic)
+            if epoch != self._known[0]:
+                with self._database.read() as tx:
+                    self._known = epoch, tuple((row.id, row.words, row.until) for row in current(tx))
         now = clock.now()
         return [(number, words) for number, words, until in self._known[1] if until is None or until > now]
