@@ -21,6 +21,8 @@ LAG_S = 3
 WINDOW_S = 5
 #: Envoy ends what lasts longer; a job that nobody called for so long is forgotten.
 LONGEST_S, FORGOTTEN_S = 8 * 3600, 60
+#: Of so many requests it is known that they ended before the door said that it let them in: their clients had left.
+OVER_KEPT = 10_000
 
 
 @dataclass
@@ -42,12 +44,15 @@ class Calls:
         self._since, self._lock = since, threading.Lock()
         self._jobs: dict[str, _Served] = {}  # the one that was called longest ago first
         self._job_of: dict[str, str] = {}  # by the id of a call that is open
+        self._over: dict[str, None] = {}  # ids of what ended and was no call, or none yet; the oldest first
         self._looked_at = 0
 
     def let_in(self, call: str, job_key: str) -> None:
-        """The door sends the request with this id to the job."""
+        """The door sends the request with this id to the job; unless it has ended already, which nobody would log again."""
         now = clock.now().timestamp()
         with self._lock:
+            if call in self._over:
+                return
             served = self._jobs.pop(job_key, None) or _Served()
             self._jobs[job_key] = served
             served.open[call] = served.called_at = now
@@ -62,6 +67,9 @@ class Calls:
         with self._lock:
             job_key = self._job_of.pop(call, None)
             if job_key is None:
+                self._over[call] = None
+                while len(self._over) > OVER_KEPT:
+                    del self._over[next(iter(self._over))]
                 return
             served, began_at = self._jobs[job_key], moment_of(line)
             began = served.open.pop(call)

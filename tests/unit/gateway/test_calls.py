@@ -116,3 +116,20 @@ def test_the_door_the_reader_and_the_reconciler_may_use_it_at_once() -> None:
     for thread in threads:
         thread.join()
     assert calls.open("job1") == 0
+
+
+def test_a_call_whose_end_is_heard_before_the_door_lets_it_in_is_not_open_for_ever(
+    frozen_clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client left while the door was waiting for a worker; the gateway logs the end of a request once."""
+    calls = Calls()
+    calls.heard(line("left", lasted_s=3))
+    calls.let_in("left", "job1")
+    frozen_clock.advance(seconds=LAG_S + 1)
+    assert (calls.open("job1"), calls.at_once("job1")) == (0, 0)
+    monkeypatch.setattr("pilothouse.gateway.calls.OVER_KEPT", 2)
+    for call in ("a", "b", "c"):
+        calls.heard(line(call, lasted_s=3))
+    for call in ("a", "b", "c"):
+        calls.let_in(call, "job1")
+    assert calls.open("job1") == 1, "as many are remembered as may come in between"
