@@ -27,11 +27,15 @@ class Answer:
     cookie: str = ""
 
 
+#: The server closes a connection on which nothing was asked for 75 s.
+IDLE_S = 30
+
+
 class Asker:
-    """One connection, kept open. Not for several threads."""
+    """One connection, kept open while it is used. Not for several threads."""
 
     def __init__(self, address: Path, secret: str) -> None:
-        self._connection = _Unix(address)
+        self._connection, self._asked_at = _Unix(address), time.monotonic()
         self._fields = {"host": HOST, headers.SECRET: secret, headers.ORIGIN: "dashboard"}
 
     def get(self, path: str, cookie: str = "", *, keep: bool = True) -> Answer:
@@ -53,6 +57,9 @@ class Asker:
         self._connection.close()
 
     def _ask(self, method: str, path: str, fields: dict[str, str], body: bytes, *, keep: bool = True) -> Answer:
+        if time.monotonic() - self._asked_at > IDLE_S:
+            self._connection.close()  # the server is about to; the next request opens it again
+        self._asked_at = time.monotonic()
         began = time.perf_counter()
         self._connection.request(method, path, body or None, self._fields | fields)
         answer = self._connection.getresponse()

@@ -217,9 +217,9 @@ def speaks_of(word: str, *, begins: bool = False) -> ColumnElement[bool]:
     return User.id.in_(said)  # by an index of the words alone, before anything else is looked at
 
 
-def names_hold(word: str) -> ColumnElement[bool]:
-    """Whether one of a person's names holds ``word``, in any case."""
-    names = (User.first_name, User.last_name, User.username)
+def names_hold(word: str, people: Any = User) -> ColumnElement[bool]:
+    """Whether one of a person's names holds ``word``, in any case. ``people`` has the columns of names: the table, or a part of it."""
+    names = (people.first_name, people.last_name, people.username)
     return or_(*(column.icontains(word, autoescape=True) for column in names))
 
 
