@@ -88,6 +88,7 @@ def owner_of(server: Asked) -> Any:
 
 
 def asked(server: Asked, client: Any, page: str) -> int:
+    server.notice()
     client.get(page)  # what is learned once is known
     with statements(server.database) as said:
         assert client.get(page).status_code == 200, page
