@@ -217,8 +217,8 @@ def speaks_of(word: str, *, begins: bool = False) -> ColumnElement[bool]:
     return User.id.in_(said)  # by an index of the words alone, before anything else is looked at
 
 
-def names_hold(word: str, people: Any = User) -> ColumnElement[bool]:
-    """Whether one of a person's names holds ``word``, in any case. ``people`` has the columns of names: the table, or a part of it."""
+def names_hold(word: str, people: Any) -> ColumnElement[bool]:
+    """Whether one of a person's names holds ``word``, in any case; ``people`` has the columns of names, as `User` has."""
     names = (people.first_name, people.last_name, people.username)
     return or_(*(column.icontains(word, autoescape=True) for column in names))
 

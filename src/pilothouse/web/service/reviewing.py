@@ -47,21 +47,21 @@ def use_lately(tx: Tx, actor: Principal) -> tuple[list[Used], Outside]:
     guest, home = visitor.c.department, func.coalesce(Content.department, owner.c.department)
     visits, outside = func.count(UsageEvent.id), func.sum(case((guest != home, 1), else_=0))
     known = func.sum(case((and_(guest.is_not(None), home.is_not(None)), 1), else_=0))
+    lately = _visits(tx)
     each = (
         select(Content.id, Content.deleted_at, visits, outside, known)
         .join(UsageEvent, UsageEvent.subject_id == Content.id)
         .join(owner, owner.c.id == Content.owner_id)
         .outerjoin(visitor, visitor.c.id == UsageEvent.principal_id)
-        .where(*_visits(tx))
+        .where(*lately)
         .group_by(Content.id)
         .order_by(visits.desc(), Content.id)
     )
     rows = tx.execute(each).all()
     most = [(number, n, others) for number, deleted_at, n, others, _ in rows if deleted_at is None][:SHOWN]
     ids = [number for number, _, _ in most]
-    of_most = select(UsageEvent.subject_id, func.count(distinct(PERSON))).where(
-        *_visits(tx), UsageEvent.subject_id.in_(ids)
-    )
+    of_most = select(UsageEvent.subject_id, func.count(distinct(PERSON)))
+    of_most = of_most.where(*lately, UsageEvent.subject_id.in_(ids))
     people = {number: n for number, n in tx.execute(of_most.group_by(UsageEvent.subject_id))}
     contents = {row.id: row for row in tx.scalars(select(Content).where(Content.id.in_(ids)))}
     used = [Used(contents[number], int(n), people[number], int(others)) for number, n, others in most]
