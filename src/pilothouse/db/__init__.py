@@ -7,7 +7,7 @@ from pilothouse.db.changes import Watch, touch
 from pilothouse.db.engine import Database, DatabaseDown, Tx, on_commit, size_of
 from pilothouse.db.listen import Listener
 from pilothouse.db.memory import Memory
-from pilothouse.db.row import Id, Row, UtcDateTime, insert_into, stamped
+from pilothouse.db.row import Id, Row, UtcDateTime, insert_into, only_where, stamped
 from pilothouse.db.turns import Part, Turn, part_of
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Watch",
     "insert_into",
     "on_commit",
+    "only_where",
     "part_of",
     "size_of",
     "stamped",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, MetaData, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 from sqlalchemy.types import JSON, TypeDecorator
@@ -61,6 +61,11 @@ class Row(DeclarativeBase):
         list[Any]: JSON(none_as_null=True),
     }
     __table_args__: Any = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy declares it so
+
+
+def only_where(condition: str) -> dict[str, Any]:
+    """Options of an index that holds only the rows for which ``condition`` is true, in words that both databases know."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 def stamped() -> Any:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import BigInteger, Index, Integer, String, text
+from sqlalchemy import BigInteger, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pilothouse.db import Id, Row
+from pilothouse.db import Id, Row, only_where
 
 #: Of a hundred rows one or two are none: what is asked about those alone must not walk through the others. A query that
 #: wants the indexes must say it in these words.
 NO_HIT = "kind <> 'hit'"
-IS_NO_HIT: Any = {"sqlite_where": text(NO_HIT), "postgresql_where": text(NO_HIT)}
+IS_NO_HIT = only_where(NO_HIT)
 
 
 class UsageEvent(Row):

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pilothouse.base.access import Role
-from pilothouse.db import Id, Row, stamped
+from pilothouse.db import Id, Row, only_where, stamped
 
 KEPT: Any = {"sqlite_autoincrement": True}
 #: What a person is found by: names, each behind a bar, and then the place, each behind a slash.
@@ -88,15 +88,13 @@ class User(Row):
             "department",
             "locked",
             "deleted_at",
-            sqlite_where=text("department IS NOT NULL"),
-            postgresql_where=text("department IS NOT NULL"),
+            **only_where("department IS NOT NULL"),
         ),
         Index(
             "ix_user_counted",  # how many there are, and how many were here lately
             "active_at",
             "deleted_at",
-            sqlite_where=text("deleted_at IS NULL"),
-            postgresql_where=text("deleted_at IS NULL"),
+            **only_where("deleted_at IS NULL"),
         ),
         Index("ix_user_shown_name", shown_name(first_name, username), "id"),
         KEPT,

@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pilothouse.db import Id, Row, stamped
+from pilothouse.db import Id, Row, only_where, stamped
 
 
 class TaskState(StrEnum):
@@ -58,14 +58,12 @@ class Task(Row):
             "queue",
             "priority",
             "run_at",
-            sqlite_where=text("state = 'queued'"),
-            postgresql_where=text("state = 'queued'"),
+            **only_where("state = 'queued'"),
         ),
         Index(
             "ix_task_running",
             "lease_until",
-            sqlite_where=text("state = 'running'"),
-            postgresql_where=text("state = 'running'"),
+            **only_where("state = 'running'"),
         ),
         Index("ix_task_subject", "subject_kind", "subject_id"),
         {"sqlite_autoincrement": True},

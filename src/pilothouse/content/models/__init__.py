@@ -35,7 +35,7 @@ from pilothouse.content.models.collaboration import (
     ThreadMessage,
     ThreadState,
 )
-from pilothouse.db import Id, Row, stamped
+from pilothouse.db import Id, Row, only_where, stamped
 
 __all__ = [
     "KEPT", "VANITY_LIMIT", "VERSION_COLUMNS", "Access", "AccessRequest", "Bundle", "Content", "ContentTag", "Deployment",
@@ -124,8 +124,7 @@ class Content(Row):
             "owner_id",
             "name",
             unique=True,
-            sqlite_where=text("deleted_at IS NULL"),
-            postgresql_where=text("deleted_at IS NULL"),
+            **only_where("deleted_at IS NULL"),
         ),
         Index(
             "ix_content_listed",  # all that a list looks at before it knows which rows it shows
@@ -136,8 +135,7 @@ class Content(Row):
             "owner_id",
             "category",
             "deleted_at",
-            sqlite_where=text("deleted_at IS NULL"),
-            postgresql_where=text("deleted_at IS NULL"),
+            **only_where("deleted_at IS NULL"),
         ),
         Index("ix_content_stage_name", "stage_id", "name"),
         Index(
@@ -265,8 +263,7 @@ class Bundle(Row):
             "digest",
             "size_bytes",
             "deleted_at",
-            sqlite_where=text("deleted_at IS NULL"),
-            postgresql_where=text("deleted_at IS NULL"),
+            **only_where("deleted_at IS NULL"),
         ),
         KEPT,
     )
@@ -372,8 +369,7 @@ class Worker(Row):
             "bundle_id",
             "slot",
             unique=True,
-            sqlite_where=text("state IN ('starting', 'ready', 'frozen')"),
-            postgresql_where=text("state IN ('starting', 'ready', 'frozen')"),
+            **only_where("state IN ('starting', 'ready', 'frozen')"),
         ),
         KEPT,
     )

@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pilothouse.db import Id, Row, stamped
+from pilothouse.db import Id, Row, only_where, stamped
 
 _KEPT: Any = {"sqlite_autoincrement": True}
 
@@ -57,8 +57,7 @@ class AccessRequest(Row):
             "content_id",
             "user_id",
             unique=True,
-            sqlite_where=text("state = 'open'"),
-            postgresql_where=text("state = 'open'"),
+            **only_where("state = 'open'"),
         ),
         _KEPT,
     )
