@@ -43,5 +43,6 @@ class Job(Row):
     __table_args__ = (
         Index("ix_job_subject", "subject_kind", "subject_id"),
         Index("ix_job_state", "state"),
+        Index("ix_job_ended", "ended_at", "id"),
         {"sqlite_autoincrement": True},
     )

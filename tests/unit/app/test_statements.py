@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 from tests.factories.control_plane import Asked, control_plane
 from tests.factories.identity import add_group, add_user, principal
+from tests.factories.statements import plan_of, statements
 
 from pilothouse.base.access import Role
 from pilothouse.content.service import create_content, set_tags
@@ -50,23 +49,6 @@ def server(database: Database, tmp_path: Path) -> Iterator[Asked]:
     made.database.close()
 
 
-@contextmanager
-def statements(database: Database) -> Iterator[list[str]]:
-    said: list[str] = []
-
-    def hear(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        said.append(statement)
-
-    engines = {database.engine, database.read_engine}
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", hear)
-    try:
-        yield said
-    finally:
-        for engine in engines:
-            event.remove(engine, "before_cursor_execute", hear)
-
-
 def fill(server: Asked, first: int, last: int) -> None:
     """Each item has an owner and a tag of its own, each group is in the one before."""
     group = add_group(server.database, f"Group {first}")
@@ -92,7 +74,7 @@ def asked(server: Asked, client: Any, page: str) -> int:
     client.get(page)  # what is learned once is known
     with statements(server.database) as said:
         assert client.get(page).status_code == 200, page
-    return sum(statement.lstrip().startswith(("SELECT", "WITH")) for statement in said)
+    return sum(statement.reads for statement in said)
 
 
 def test_a_page_asks_as_often_for_many_items_as_for_a_few(server: Asked) -> None:
@@ -112,11 +94,5 @@ def test_people_are_searched_by_an_index_of_their_words(database: Database) -> N
     with statements(database) as said, database.read() as tx:
         directory(tx, reader, words="holm")
         list_users(tx, reader, prefix="holm")
-    searches = [statement for statement in said if "substr(" in statement]
-    with database.read() as tx:
-        connection = tx.connection().connection.driver_connection
-        assert connection is not None
-        plans = [
-            str(connection.execute(f"EXPLAIN QUERY PLAN {one}", ("x",) * one.count("?")).fetchall()) for one in searches
-        ]
+    plans = [plan_of(database, statement) for statement in said if "substr(" in statement.text]
     assert len(plans) == 2 and all("USING INDEX ix_user_words" in plan for plan in plans), plans

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.factories.floor import Floor, shop_floor
+from tests.factories.statements import plan_of, statements
 
 from pilothouse.base import clock
 from pilothouse.content.models import Worker, WorkerState
@@ -173,3 +174,15 @@ def test_draining_ends_soon_when_nobody_is_there(floor: Floor) -> None:
     floor.until(lambda: floor.job is JobState.ENDED)
     floor.look()
     assert floor.worker.state == WorkerState.ENDED
+
+
+def test_a_look_reads_only_what_runs(floor: Floor) -> None:
+    """And what is never to be without a worker: neither what ran before nor content that sleeps is gone through each second."""
+    database = floor.engines.database
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL chooses by how many rows there are")
+    with statements(database) as sent:
+        floor.look()
+    plans = {one.text: plan_of(database, one) for one in sent if one.reads and "FROM epoch" not in one.text}
+    assert len(plans) >= 3
+    assert [plan for plan in plans.values() if "SCAN" in plan] == []

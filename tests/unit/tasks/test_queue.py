@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select, text, update
+from sqlalchemy import select, text, update
+from tests.factories.statements import plan_of, statements
 from tests.factories.tasks import finished, put, row, running, seen, until
 
 from pilothouse.base import clock
@@ -417,34 +418,11 @@ def test_looking_for_work_does_not_read_what_is_finished(database: Database) -> 
             )
         )
         tx.execute(text("ANALYZE"))
-    with running(database, {"x": lambda run: None}), asked(database) as questions:
+    with running(database, {"x": lambda run: None}), statements(database) as sent:
         put(database, "x")
-        until(lambda: any("ix_task_ready" in plan_of(database, *q) for q in questions() if "DISTINCT" in q[0]))
-        until(
-            lambda: any("ix_task_running" in plan_of(database, *q) for q in questions() if "lease_until <" in q[0]), 8
-        )
-
-
-@contextmanager
-def asked(database: Database) -> Iterator[Callable[[], list[tuple[str, Any]]]]:
-    """The statements with their parameters that were sent meanwhile."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(connection: Any, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
-        sent.append((statement, parameters))
-
-    event.listen(database.read_engine, "before_cursor_execute", note)
-    yield lambda: list(sent)
-    event.remove(database.read_engine, "before_cursor_execute", note)
-
-
-def plan_of(database: Database, statement: str, parameters: Any) -> str:
-    explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
-    other = Database(database.url.render_as_string(hide_password=False))  # one that is not listened to
-    with other.read() as tx:
-        plan = "\n".join(str(line) for line in tx.connection().exec_driver_sql(f"{explain} {statement}", parameters))
-    other.close()
-    return plan
+        until(lambda: any("ix_task_ready" in plan_of(database, one) for one in [*sent] if "DISTINCT" in one.text))
+        expired = "lease_until <"
+        until(lambda: any("ix_task_running" in plan_of(database, one) for one in [*sent] if expired in one.text), 8)
 
 
 def leave_running(database: Database, *, replica: str, lease: timedelta = timedelta(seconds=15)) -> None:

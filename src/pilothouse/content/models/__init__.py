@@ -139,6 +139,11 @@ class Content(Row):
         ),
         Index("ix_content_stage_name", "stage_id", "name"),
         Index(
+            "ix_content_never_without",  # of which workers are wanted also while nobody comes
+            "min_processes",
+            **only_where("min_processes > 0 AND deleted_at IS NULL"),
+        ),
+        Index(
             "ix_content_featured",  # a handful, which every home page shows
             "stage_id",
             "last_deployed_at",
@@ -352,10 +357,10 @@ class Worker(Row):
     topic_key: ClassVar[str] = "bundle_id"
     id: Mapped[Id]
     content_id: Mapped[int] = mapped_column(ForeignKey("content.id"), index=True)
-    bundle_id: Mapped[int] = mapped_column(ForeignKey("bundle.id"))
+    bundle_id: Mapped[int] = mapped_column(ForeignKey("bundle.id"), index=True)
     slot: Mapped[int] = mapped_column(Integer, default=0)
-    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
-    state: Mapped[str] = mapped_column(String(12), default=WorkerState.STARTING.value)
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"), index=True)
+    state: Mapped[str] = mapped_column(String(12), default=WorkerState.STARTING.value, index=True)
     address: Mapped[str | None] = mapped_column(String(255))
     reason: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = stamped()

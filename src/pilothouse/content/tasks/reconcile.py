@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from pilothouse.base import clock
 from pilothouse.base.access import ResourceRef
@@ -70,7 +70,8 @@ class Reconciler:
     def _look_at_left_jobs(self) -> None:
         """A start that failed or was overtaken leaves a job that nobody wants: it ends, and its row says so."""
         over = (WorkerState.ENDED.value, WorkerState.FAILED.value)
-        left = select(Job).join(Worker, Worker.job_id == Job.id).where(Job.ended_at.is_(None), Worker.state.in_(over))
+        of_one_over = exists().where(Worker.job_id == Job.id, Worker.state.in_(over))
+        left = select(Job).where(Job.ended_at.is_(None), of_one_over)
         with self._engines.database.read() as tx:
             jobs = tx.scalars(left).all()
         for job in jobs:

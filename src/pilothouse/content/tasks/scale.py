@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import literal_column, select
 
 from pilothouse.base.errors import PilothouseError
 from pilothouse.content import content_kinds
@@ -73,7 +73,8 @@ def crews(engines: ContentEngines, running: Sequence[Running], activity: Callabl
 
 
 def _never_without(engines: ContentEngines) -> list[Content]:
-    asks = (Content.min_processes > 0, Content.deleted_at.is_(None), Content.locked.is_(False))
+    """The index of these rows serves only queries that say its condition word for word."""
+    asks = (Content.min_processes > literal_column("0"), Content.deleted_at.is_(None), Content.locked.is_(False))
     with engines.database.read() as tx:
         found = tx.scalars(select(Content).where(*asks, Content.bundle_id.is_not(None))).all()
     return [content for content in found if not _serves_files(content.app_mode)]
