@@ -6,12 +6,13 @@ import logging
 import os
 import platform
 import sys
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
 import structlog
 
-from bench.rows import show
+from bench.rows import Row, pace, show
 
 #: Each is a module here with a function ``rows``.
 SUBJECTS = ("door", "gateway", "sockets", "deploys", "starts", "content_list", "company")
@@ -30,6 +31,13 @@ def machine() -> str:
     )
 
 
+def rows(subjects: Sequence[str]) -> Iterator[Row]:
+    for name in subjects:
+        yield pace()
+        yield from import_module(f"bench.{name}").rows()
+    yield pace()
+
+
 def _lines(file: str) -> list[str]:
     return Path(file).read_text().splitlines()
 
@@ -38,4 +46,4 @@ if __name__ == "__main__":
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     chosen = [name for name in SUBJECTS if name in sys.argv[1:]] or SUBJECTS
     print(machine(), end="\n\n")
-    show(row for name in chosen for row in import_module(f"bench.{name}").rows())
+    show(rows(chosen))

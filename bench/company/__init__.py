@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.rows import Row
+from bench.rows import Row, pace
 
 
 def rows() -> Iterator[Row]:
@@ -19,6 +19,8 @@ def rows() -> Iterator[Row]:
 
     with companies(COMPANY) as found:
         yield from page_rows(found)
+        yield pace()
         for company in found:
             yield from sign_in_rows(company)
+    yield pace()
     yield from growth_rows()
