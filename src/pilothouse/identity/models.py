@@ -93,6 +93,8 @@ class User(Row):
         Index(
             "ix_user_counted",  # how many there are, and how many were here lately
             "active_at",
+            "locked",
+            "is_service_account",
             "deleted_at",
             **only_where("deleted_at IS NULL"),
         ),

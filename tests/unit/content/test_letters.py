@@ -175,6 +175,43 @@ def test_a_question_its_answer_and_the_fix_that_is_live(app: FastAPI, delivered:
     ]
 
 
+def test_the_new_owner_hears_that_it_is_theirs(app: FastAPI, delivered: Delivered) -> None:
+    guid = publish(app, "amara.okoye", "Plant monitor").guid
+    speak_german(app, "henrik.dahl")
+    with app.state.database.write() as tx:
+        service.hand_over(tx, principal(app, "amara.okoye"), item(tx, guid), to=user(tx, "henrik.dahl"))
+    (mail,) = delivered()
+    assert (mail.to, mail.subject) == ("henrik.dahl@veridia.example", "Plant monitor gehört jetzt Ihnen")
+    assert "Amara Okoye hat Ihnen Plant monitor übergeben." in mail.text and f"{URL}/_/content/{guid}\n" in mail.text
+    with app.state.database.write() as tx:
+        changes = {"owner_id": user(tx, "amara.okoye").id}
+        service.update_content(tx, principal(app, "henrik.dahl"), item(tx, guid), changes=changes)
+    assert [m.subject for m in delivered()] == ["Plant monitor is yours now"], "also when a program did it"
+
+
+def test_all_that_a_colleague_leaves_comes_in_one_mail(app: FastAPI, delivered: Delivered) -> None:
+    for title in ("Plant monitor", "Yield", "Scrap"):
+        publish(app, "amara.okoye", title)
+    with app.state.database.write() as tx:
+        boss = principal(app, "jonas.brandt")
+        service.hand_over_all(tx, boss, user(tx, "amara.okoye"), to=user(tx, "henrik.dahl"))
+    (mail,) = delivered()
+    assert mail.subject == "Plant monitor and 2 more are yours now"
+    assert f"{URL}/_/content?owner=me" in mail.text
+    with app.state.database.write() as tx:
+        service.hand_over_all(tx, boss, user(tx, "henrik.dahl"), to=user(tx, "jonas.brandt"))
+    assert delivered() == [], "who took it over themselves knows it"
+
+
+def test_what_was_taken_back_is_not_told(app: FastAPI, delivered: Delivered) -> None:
+    guid = publish(app, "amara.okoye", "Plant monitor").guid
+    amara = principal(app, "amara.okoye")
+    with app.state.database.write() as tx:
+        service.hand_over(tx, amara, item(tx, guid), to=user(tx, "henrik.dahl"))
+        service.take_back(tx, amara, item(tx, guid))
+    assert delivered() == []
+
+
 def test_who_answered_once_hears_more_and_who_settles_tells_the_other_side(app: FastAPI, delivered: Delivered) -> None:
     guid = publish(app, "amara.okoye", "Plant monitor", open_to="logged_in").guid
     clara, boss = principal(app, "clara.voss"), principal(app, "jonas.brandt")

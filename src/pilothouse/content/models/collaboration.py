@@ -23,6 +23,7 @@ class Letters(StrEnum):
     THREAD_REPLIED = "content.thread.replied"
     THREAD_SETTLED = "content.thread.settled"
     THREAD_FIXED = "content.thread.fixed"
+    HANDED_OVER = "content.handed.over"
 
 
 class RequestState(StrEnum):

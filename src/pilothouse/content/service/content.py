@@ -19,6 +19,7 @@ from pilothouse.content.service import terms
 from pilothouse.content.service.endorsing import end_endorsement
 from pilothouse.content.service.images import check_choice
 from pilothouse.content.service.sharing import resource_of
+from pilothouse.content.service.telling import tell_new_owner
 from pilothouse.content.service.terms import WorkerRules
 from pilothouse.content.service.vanity import clear_vanity
 from pilothouse.content.service.workers import drain_all
@@ -88,7 +89,11 @@ def update_content(
     require(actor, Permission.CONTENT_UPDATE, resource)
     if {"access_type", "owner_id"} & set(changes):
         require(actor, Permission.CONTENT_SHARE, resource)
-    return make_changes(tx, actor, content, changes, rules)
+    owner_id = content.owner_id
+    make_changes(tx, actor, content, changes, rules)
+    if content.owner_id != owner_id:
+        tell_new_owner(tx, content, by_id=actor.id)
+    return content
 
 
 def make_changes(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,8 +13,9 @@ from pilothouse.base.access import Permission, Principal, Resource, Share, requi
 from pilothouse.base.ids import is_guid, new_key
 from pilothouse.content.contract import ContentInvalid, ContentUnknown, NameTaken
 from pilothouse.content.models import Content, HandOver
-from pilothouse.content.service.content import make_changes, update_content
+from pilothouse.content.service.content import make_changes
 from pilothouse.content.service.sharing import resource_of
+from pilothouse.content.service.telling import tell_new_owner
 from pilothouse.db import Tx
 from pilothouse.identity.models import User
 from pilothouse.stages import StageRef
@@ -31,20 +32,37 @@ def owned_by(tx: Tx, actor: Principal, user: User) -> list[Content]:
 
 
 def hand_over(tx: Tx, actor: Principal, content: Content, *, to: User) -> Content:
-    """Make ``to`` the owner. A name that they have already is made another. Raises `ContentInvalid`, `Denied` for a viewer."""
-    require(actor, Permission.CONTENT_SHARE, resource_of(tx, content))
+    """Make ``to`` the owner, who is mailed. A name that they have already is made another.
+
+    Raises `ContentInvalid`, `Denied` for a viewer.
+    """
+    return hand_over_each(tx, actor, [content], to=to)[0]
+
+
+def hand_over_each(tx: Tx, actor: Principal, items: Sequence[Content], *, to: User) -> list[Content]:
+    """`hand_over` all ``items``, of which ``to`` hears in one mail. All of them move, or none."""
+    given = [content for content in items if content.owner_id != to.id]
+    for content in items:
+        _hand_over(tx, actor, content, to)
+    if given:
+        tell_new_owner(tx, given[0], by_id=actor.id, more=len(given) - 1)
+    return list(items)
+
+
+def _hand_over(tx: Tx, actor: Principal, content: Content, to: User) -> None:
+    resource = resource_of(tx, content)
+    require(actor, Permission.CONTENT_SHARE, resource)
+    require(actor, Permission.CONTENT_UPDATE, resource)
     kept = HandOver(
         content_id=content.id, from_owner_id=content.owner_id, to_owner_id=to.id, by_id=actor.id, name=content.name
     )
     try:
-        update_content(tx, actor, content, changes={"owner_id": to.id})
+        make_changes(tx, actor, content, {"owner_id": to.id})
     except NameTaken:
-        changes = {"owner_id": to.id, "name": _another_name(content)}
-        update_content(tx, actor, content, changes=changes)
+        make_changes(tx, actor, content, {"owner_id": to.id, "name": _another_name(content)})
     if kept.from_owner_id != to.id:
         kept.created_at = clock.now()
         tx.merge(kept)
-    return content
 
 
 def take_back(tx: Tx, actor: Principal, content: Content) -> Content:
@@ -85,7 +103,7 @@ def hand_over_all(
     if to.id == user.id:
         raise ContentInvalid("They own it already. Name somebody else.")
     moving = [row for row in owned_by(tx, actor, user) if only is None or row.guid in only]
-    return [hand_over(tx, actor, row, to=to) for row in moving]
+    return hand_over_each(tx, actor, moving, to=to)
 
 
 def _as_given(tx: Tx, content: Content, kept: HandOver | None) -> Resource:

@@ -23,7 +23,7 @@ from pilothouse.content.models import (
     Thread,
     ThreadMessage,
 )
-from pilothouse.content.service.handing import hand_over
+from pilothouse.content.service.handing import hand_over_each
 from pilothouse.content.service.sharing import revoke_grant
 from pilothouse.db import Tx
 from pilothouse.identity.models import User
@@ -73,9 +73,8 @@ def leave_content(tx: Tx, actor: Principal, user: User, *, to: User | None) -> i
         raise OwnerNeeded(_owns(user, owned))
     if to is not None and to.id == user.id:
         raise ContentInvalid("Who is erased can't take over their own content. Name somebody else.")
-    for content in owned:
-        assert to is not None
-        hand_over(tx, actor, content, to=to)
+    if to is not None:
+        hand_over_each(tx, actor, owned, to=to)
     for line, content in tx.execute(select(Access, Content).join(Content).where(Access.user_id == user.id)).all():
         revoke_grant(tx, actor, content, line)
     _forget_words(tx, user)

@@ -22,6 +22,12 @@ def tell(tx: Tx, content: Content, user_id: int, letter: Letters, **facts: int |
         mail(tx, user, letter.value, facts, about=ResourceRef("content", content.id))
 
 
+def tell_new_owner(tx: Tx, content: Content, *, by_id: int | None, more: int = 0) -> None:
+    """Mail who owns it now, unless they made themselves the owner; ``more`` items came to them with it."""
+    if by_id != content.owner_id:
+        tell(tx, content, content.owner_id, Letters.HANDED_OVER, content_id=content.id, by_id=by_id, more=more)
+
+
 def tell_sharers(
     tx: Tx, resource: Resource, content: Content, letter: Letters, *, also: Collection[int] = (), **facts: int | None
 ) -> None:

@@ -41,6 +41,7 @@ def letter_writers(public_url: Callable[[int], str]) -> dict[str, Writer]:
         Letters.THREAD_REPLIED.value: writer(thread_replied),
         Letters.THREAD_SETTLED.value: writer(thread_settled),
         Letters.THREAD_FIXED.value: writer(thread_fixed),
+        Letters.HANDED_OVER.value: writer(handed_over),
     }
 
 
@@ -190,6 +191,23 @@ def thread_fixed(sheet: Sheet, facts: Mapping[str, Any]) -> Letter | None:
         quote=first_words(sheet, thread),
         link=(said("Look at it"), sheet.page(content, f"/questions/{thread.id}")),
     )
+
+
+def handed_over(sheet: Sheet, facts: Mapping[str, Any]) -> Letter | None:
+    """To the new owner, unless it was taken back or went on to somebody else meanwhile."""
+    said, content = sheet.said, sheet.content(facts["content_id"])
+    if content is None or content.owner_id != sheet.reader.id:
+        return None
+    names = {"who": sheet.name(facts.get("by_id")), "title": title_of(content), "n": facts.get("more") or 0}
+    link = (said("Look at it"), sheet.page(content))
+    if names["n"] == 0:
+        subject, words = said("%(title)s is yours now"), said("%(who)s made you the owner of %(title)s.")
+    else:
+        subject = said("%(title)s and %(n)s more are yours now")
+        words = said("%(who)s made you the owner of %(title)s and of %(n)s more.")
+        link = (said("Look at them"), f"{sheet.public_url(content.stage_id)}/_/content?owner=me")
+    duty = said("Questions, problems and requests for access come to you from now on.")
+    return Letter(subject % names, [words % names, duty], link=link)
 
 
 def title_of(content: Content) -> str:

@@ -18,8 +18,8 @@ def directory(
     """People who may sign in, by their shown name. Every word must stand in a name, the department, site or title. Pages count from 1."""
     require(actor, Permission.USER_LIST)
     chosen = select(User).where(User.deleted_at.is_(None), User.locked.is_(False), User.is_service_account.is_(False))
-    for word in words.split()[:WORDS_SEARCHED]:
-        chosen = chosen.where(speaks_of(word))
+    if words.split():
+        chosen = chosen.where(speaks_of(words.split()[:WORDS_SEARCHED]))
     if department:
         chosen = chosen.where(User.department == department)
     ordered = chosen.order_by(shown_name(User.first_name, User.username), User.id)

@@ -7,6 +7,7 @@ from alembic import op
 
 revision = "0023"
 down_revision = "0022"
+ALIVE = sa.text("deleted_at IS NULL")
 NEVER_WITHOUT = sa.text("min_processes > 0 AND deleted_at IS NULL")
 
 
@@ -18,3 +19,6 @@ def upgrade() -> None:
     op.create_index("ix_worker_bundle_id", "worker", ["bundle_id"])
     op.create_index("ix_worker_job_id", "worker", ["job_id"])
     op.create_index("ix_access_request_content_id", "access_request", ["content_id"])
+    op.drop_index("ix_user_counted", "user")
+    counted = ["active_at", "locked", "is_service_account", "deleted_at"]
+    op.create_index("ix_user_counted", "user", counted, sqlite_where=ALIVE, postgresql_where=ALIVE)
