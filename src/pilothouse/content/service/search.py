@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, bindparam, func, or_, select
+from sqlalchemy import CTE, BindParameter, ColumnElement, Select, bindparam, func, or_, select
 from sqlalchemy.orm import load_only
 
 from pilothouse.base.access import Principal, Share
@@ -135,8 +135,7 @@ def choices(tx: Tx, actor: Principal, stage: StageRef) -> Choices:
     facts = (Content.id, Content.app_mode, Content.bundle_id, Content.owner_id, _department())
     newest = _ordered(actor, stage, EVERYTHING).join(User, User.id == Content.owner_id).limit(LOOKED_THROUGH)
     rows = tx.execute(newest.with_only_columns(*facts)).all()
-    ids = bindparam("ids", [row[0] for row in rows], expanding=True, literal_execute=True)  # hundreds of parameters cost more
-    tagged = select(ContentTag.tag_id).where(ContentTag.content_id.in_(ids))
+    tagged = select(ContentTag.tag_id).where(ContentTag.content_id.in_(_written_out([row[0] for row in rows])))
     latest = list(dict.fromkeys(row[3] for row in rows))[:OWNERS_PROPOSED]
     return Choices(
         app_modes=sorted({mode for _, mode, bundle_id, _, _ in rows if bundle_id is not None}),
@@ -144,6 +143,11 @@ def choices(tx: Tx, actor: Principal, stage: StageRef) -> Choices:
         departments=sorted({row[4] for row in rows if row[4]}, key=str.lower),
         tags=sorted(tx.scalars(select(Tag.name).where(Tag.id.in_(tagged))), key=str.lower),
     )
+
+
+def _written_out(ids: Sequence[int]) -> BindParameter[Any]:
+    """For a list of hundreds: as parameters they would cost more than what is asked."""
+    return bindparam("ids", ids, expanding=True, literal_execute=True)
 
 
 def _names_of(user_ids: Sequence[int]) -> Select[Any]:
