@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.factories.statements import statements
 
 from pilothouse.base import clock
 from pilothouse.base.ids import new_guid
@@ -76,6 +77,15 @@ def test_the_newest_the_active_and_the_running_stay(engines: Any, content_id: in
         tx.add(Worker(content_id=content_id, bundle_id=numbers[1], state=WorkerState.DRAINING.value))
     clean(engines)
     assert alive(engines) == [numbers[0], numbers[1], numbers[4], numbers[5]]
+
+
+def test_no_question_compares_every_row_with_every_other(engines: Any, content_id: int) -> None:
+    """PostgreSQL keeps what a ``NOT IN`` names in memory only while it is small, and then compares row by row: for hours."""
+    add(engines, content_id, b"bytes")
+    with statements(engines.database) as sent:
+        clean(engines, kept=0)
+    assert len(sent) > 3
+    assert [one.text for one in sent if "NOT IN" in one.text] == []
 
 
 def test_bytes_and_folders_go_an_hour_later_and_shared_bytes_stay(
