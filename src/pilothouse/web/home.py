@@ -19,7 +19,7 @@ from pilothouse.content import service
 from pilothouse.content.models import Content
 from pilothouse.content.pages import reading
 from pilothouse.content.pages.views import kind_shown
-from pilothouse.content.service.content import visible
+from pilothouse.content.service.content import visible_of
 from pilothouse.db import Tx
 from pilothouse.stages import StageRef
 from pilothouse.tasks.models import Task, TaskState
@@ -91,7 +91,7 @@ def now(request: Request, tx: Tx, caller: Principal, stage: StageRef) -> Now:
     chosen = select(Task).where(recent, Task.kind == reading.DEPLOY, Task.subject_kind == "content", fresh)
     tasks = list(tx.scalars(chosen.order_by(Task.id.desc()).limit(BUILDS_SHOWN * 4)))
     ids = {task.subject_id for task in tasks}
-    rows = {row.id: row for row in tx.scalars(visible(caller, stage).where(Content.id.in_(ids)))}
+    rows = {row.id: row for row in tx.scalars(visible_of(caller, stage, ids))}
     latest = {task.subject_id: task for task in reversed(tasks) if task.subject_id in rows}
     shown = sorted(latest.values(), key=lambda task: task.id)[-BUILDS_SHOWN:]
     owners = reading.people(tx, {rows[task.subject_id or 0].owner_id for task in shown})

@@ -14,9 +14,8 @@ from pilothouse.base.access import Permission, Principal, require
 from pilothouse.base.errors import Invalid
 from pilothouse.content import service as content
 from pilothouse.content.contract import ContentUnknown
-from pilothouse.content.models import Content
 from pilothouse.content.pages import reading
-from pilothouse.content.service.content import visible
+from pilothouse.content.service.content import visible_of
 from pilothouse.db import Database, Tx
 from pilothouse.stages import StageRef
 from pilothouse.web import service
@@ -42,7 +41,7 @@ def shelves(tx: Tx, caller: Principal, stage: StageRef, base: str) -> list[Shelf
     """What ``caller`` may open of it; a heading with nothing below it is left out."""
     sections = service.landing(tx, stage)
     ids = {number for section in sections for number in section.content_ids}
-    rows = {row.id: row for row in tx.scalars(visible(caller, stage).where(Content.id.in_(ids)))} if ids else {}
+    rows = {row.id: row for row in tx.scalars(visible_of(caller, stage, ids))} if ids else {}
     cards = dict(zip(rows, reading.cards(tx, list(rows.values()), base, caller), strict=True))
     found = [Shelf(s.heading, [cards[n] for n in s.content_ids if n in cards]) for s in sections]
     return [shelf for shelf in found if shelf.cards]
@@ -137,7 +136,7 @@ def _show(
     with db.read() as tx:
         sections = service.landing(tx, stage)
         ids = {n for section in sections for n in section.content_ids}
-        rows = list(tx.scalars(visible(caller, stage).where(Content.id.in_(ids))))
+        rows = list(tx.scalars(visible_of(caller, stage, ids)))
         cards = dict(zip((row.id for row in rows), reading.cards(tx, rows, base, caller), strict=True))
         some = content.list_content(tx, caller, stage, limit=CANDIDATES_SHOWN)
         view = LandingView(

@@ -15,9 +15,8 @@ from pilothouse.asgi.rendering import frame
 from pilothouse.asgi.texts import catalogue
 from pilothouse.base import clock
 from pilothouse.base.access import Principal
-from pilothouse.content.models import Content
 from pilothouse.content.pages import reading
-from pilothouse.content.service.content import visible
+from pilothouse.content.service.content import visible_of
 from pilothouse.db import Tx
 from pilothouse.stages import StageRef
 from pilothouse.tasks.models import Task, TaskState
@@ -64,7 +63,7 @@ def _in_stage(request: Request, tx: Tx, caller: Principal, stage: StageRef, sinc
     ended = select(Task).where(Task.id > newest - LOOKED_THROUGH, Task.ended_at > since, Task.state.in_(ENDS))
     mine = ended.where(Task.kind == reading.DEPLOY, Task.subject_kind == "content", Task.actor_id == caller.id)
     tasks = list(tx.scalars(mine.order_by(Task.ended_at.desc(), Task.id.desc()).limit(SHOWN)))
-    chosen = visible(caller, stage).where(Content.id.in_({task.subject_id for task in tasks}))
+    chosen = visible_of(caller, stage, {task.subject_id for task in tasks})
     rows = {row.id: row for row in tx.scalars(chosen)} if tasks else {}
     said = catalogue(frame(request).language).gettext
     latest = {task.subject_id: task.id for task in reversed(tasks)}  # clients deploy a draft first, then activate it

@@ -12,10 +12,11 @@ from tests.factories.identity import add_group, add_user, principal
 from tests.factories.statements import plan_of, statements
 
 from pilothouse.base.access import Role
-from pilothouse.content.service import create_content, set_tags
-from pilothouse.db import Database
+from pilothouse.content.service import Wanted, content_of_ids, create_content, list_content, set_tags
+from pilothouse.db import Database, Watch
 from pilothouse.identity.service import directory, find_user, nest_group
 from pilothouse.identity.service.users import list_users
+from pilothouse.stages import Stages
 
 FEW, MANY = 3, 20
 #: A list that no longer fits its page is counted: so many further questions are none for each item.
@@ -96,3 +97,15 @@ def test_people_are_searched_by_an_index_of_their_words(database: Database) -> N
         list_users(tx, reader, prefix="holm")
     plans = [plan_of(database, statement) for statement in said if "substr(" in statement.text]
     assert len(plans) == 2 and all("USING INDEX ix_user_words" in plan for plan in plans), plans
+
+
+def test_content_is_found_by_its_ids_and_not_by_going_through_the_stage(database: Database, tmp_path: Path) -> None:
+    if not database.is_sqlite:
+        pytest.skip("PostgreSQL knows how many rows there are")
+    control_plane(tmp_path / "home", database)
+    reader, stage = principal(database, add_user(database, "vera.holm")), Stages(database, Watch(database)).all()[0]
+    with statements(database) as sent, database.read() as tx:
+        content_of_ids(tx, reader, stage, ids=range(1, 500))
+        list_content(tx, reader, stage, wanted=Wanted(kept_by=reader.id), limit=6)
+    plans = [plan_of(database, one) for one in sent if "FROM content" in one.text]
+    assert len(plans) == 2 and all("SEARCH content USING INTEGER PRIMARY KEY" in plan for plan in plans), plans

@@ -24,7 +24,7 @@ from pilothouse.identity import service as identity
 router = APIRouter(prefix="/_/content")
 PAGE_SIZE = 60
 #: Nobody counts beyond: a page costs the same however many more there are.
-COUNTED = 10_000
+COUNTED = 1_000
 MINE = "me"
 TABLE = "table"
 COOKIE = "ph_gallery"
@@ -67,10 +67,10 @@ def show(request: Request, db: Db, caller: SignedIn, stage: Stage, asked: Annota
     as_table = (asked.view or request.cookies.get(COOKIE, "")) == TABLE
     with db.read() as tx:
         wanted = _wanted(tx, caller, asked)
-        rows = service.list_content(tx, caller, stage, wanted=wanted, limit=PAGE_SIZE, offset=asked.after)
-        total = asked.after + len(rows)
-        if len(rows) == PAGE_SIZE or (asked.after and not rows):
-            total = service.count_content(tx, caller, stage, wanted=wanted, limit=max(COUNTED, total + 1))
+        most = max(COUNTED, asked.after + PAGE_SIZE + 1)
+        ids = service.content_ids(tx, caller, stage, wanted=wanted, limit=most)
+        rows = service.content_of_ids(tx, caller, stage, ids=ids[asked.after : asked.after + PAGE_SIZE])
+        total = len(ids)
         shown = Gallery(
             cards=reading.cards(tx, rows, base, caller),
             sentence=_sentence(request, asked.after, len(rows), total),

@@ -13,7 +13,7 @@ from sqlalchemy.orm import load_only
 
 from pilothouse.base.access import Principal, Share
 from pilothouse.content.models import Access, Content, ContentTag, Endorsement, Favourite, Tag, Vanity
-from pilothouse.content.service.content import visible
+from pilothouse.content.service.content import visible, visible_of
 from pilothouse.db import Tx
 from pilothouse.identity.models import Group, User
 from pilothouse.identity.service import names_hold
@@ -77,14 +77,16 @@ def list_content(
     return list(tx.scalars(chosen.limit(limit).offset(offset) if limit is not None or offset else chosen))
 
 
-def content_ids(tx: Tx, actor: Principal, stage: StageRef, *, wanted: Wanted = EVERYTHING) -> Sequence[int]:
+def content_ids(
+    tx: Tx, actor: Principal, stage: StageRef, *, wanted: Wanted = EVERYTHING, limit: int | None = None
+) -> Sequence[int]:
     """The ids of what `list_content` would give, in eight bytes each: for lists too long to be held."""
-    return array("q", tx.scalars(_ordered(actor, stage, wanted).with_only_columns(Content.id)))
+    return array("q", tx.scalars(_ordered(actor, stage, wanted).with_only_columns(Content.id).limit(limit)))
 
 
 def content_of_ids(tx: Tx, actor: Principal, stage: StageRef, *, ids: Sequence[int]) -> list[Content]:
     """Content of these ids, in their order, as far as it is still there and ``actor`` may see it. At most a few hundred at once."""
-    found = {row.id: row for row in tx.scalars(visible(actor, stage).where(Content.id.in_(ids)))}
+    found = {row.id: row for row in tx.scalars(visible_of(actor, stage, ids))}
     return [found[number] for number in ids if number in found]
 
 
@@ -101,7 +103,13 @@ def count_content(
 def page_of_content(
     tx: Tx, actor: Principal, stage: StageRef, *, wanted: Wanted, limit: int, offset: int = 0
 ) -> tuple[list[Content], int]:
-    """One page of `list_content`, and how many there are in all. What a page that is not full tells by itself is not counted."""
+    """One page of `list_content`, and how many there are in all. What a page that is not full tells by itself is not counted.
+
+    A search goes through everything, and so only once: for the page and the number.
+    """
+    if wanted.search:
+        ids = content_ids(tx, actor, stage, wanted=wanted)
+        return content_of_ids(tx, actor, stage, ids=ids[offset : offset + limit]), len(ids)
     rows = list_content(tx, actor, stage, wanted=wanted, limit=limit, offset=offset)
     if len(rows) < limit and (rows or not offset):
         return rows, offset + len(rows)
@@ -156,7 +164,8 @@ def _names_of(user_ids: Sequence[int]) -> Select[Any]:
 
 
 def _ordered(actor: Principal, stage: StageRef, wanted: Wanted) -> Select[Any]:
-    found = narrowed(visible(actor, stage, wanted.share), wanted)
+    few = wanted.kept_by is not None or wanted.owner_id is not None
+    found = narrowed(visible(actor, stage, wanted.share, few=few), wanted)
     return found.order_by(Content.last_deployed_at.desc(), Content.id.desc())
 
 
@@ -169,14 +178,17 @@ def narrowed(chosen: Select[Any], wanted: Wanted) -> Select[Any]:
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    owned_there = select(Content.id).join(User, User.id == Content.owner_id).where(_department() == wanted.department)
+    owners_there = select(User.id).where(User.department == wanted.department)
+    is_there = or_(
+        Content.department == wanted.department, Content.department.is_(None) & Content.owner_id.in_(owners_there)
+    )
     tagged = select(ContentTag.content_id).join(Tag, Tag.id == ContentTag.tag_id)
     asked: list[tuple[bool, ColumnElement[bool]]] = [
         (wanted.name is not None, Content.name == wanted.name),
         (wanted.owner_id is not None, Content.owner_id == wanted.owner_id),
         (bool(wanted.app_modes), Content.app_mode.in_(wanted.app_modes)),
         (bool(wanted.category), Content.category == wanted.category),
-        (bool(wanted.department), Content.id.in_(owned_there)),
+        (bool(wanted.department), is_there),
         (bool(wanted.tag), Content.id.in_(tagged.where(func.lower(Tag.name) == wanted.tag.lower()))),
         (wanted.updated_since is not None, Content.last_deployed_at >= (wanted.updated_since or LONG_AGO)),
         (

@@ -119,7 +119,7 @@ def content_of_tag(tx: Tx, actor: Principal, stage: StageRef, tag: Tag) -> list[
     """What ``actor`` may see in this stage that has this tag or one below it, last deployed first."""
     _require_reader(actor)
     tagged = select(ContentTag.content_id).where(ContentTag.tag_id.in_(below(tag.id)))
-    chosen = visible(actor, stage).where(Content.id.in_(tagged))
+    chosen = visible(actor, stage, few=True).where(Content.id.in_(tagged))
     return list(tx.scalars(chosen.order_by(Content.last_deployed_at.desc(), Content.id.desc())))
 
 
