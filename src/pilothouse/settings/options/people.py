@@ -23,7 +23,7 @@ class Identity(Section):
     failures_window: Duration = timedelta(minutes=15)
     """How long failed sign-ins are counted. The longest wait lets as many through in this time as were free before."""
     hash_concurrency: int = Field(2, ge=1, le=64)
-    """Passwords checked at the same time; each takes 64 MB for a moment."""
+    """Passwords checked at the same time; each takes 19 MB for a moment."""
     key_lifetime: Duration | None = None
     """API keys expire after this long. Default: never."""
     access_token_lifetime: Duration = Field(timedelta(hours=1), gt=timedelta(minutes=1), le=timedelta(days=1))
