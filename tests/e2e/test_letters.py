@@ -129,6 +129,7 @@ def test_who_reported_a_problem_hears_when_the_promised_fix_is_live(
 def test_a_mail_server_that_is_away_delays_mails_and_nothing_else(
     ph: Installation, server: MailServer, report: tuple[Path, str, str]
 ) -> None:
+    ph.api("PATCH", f"v1/content/{report[2]}", key=report[1], json={"access_type": "logged_in"})
     server.stop()
     try:
         found = json.loads(ph.cli("doctor", "--home", str(ph.home), "--json", check=False).stdout)
