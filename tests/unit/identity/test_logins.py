@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher, extract_parameters
 from sqlalchemy import func, select
 from tests.factories.identity import PASSWORD, add_user, hashed, principal, sign_in
 
@@ -102,6 +103,21 @@ def test_a_locked_person_learns_it_with_the_right_password_only(sqlite_database:
     fail(sqlite_database, 1)
     with pytest.raises(AccountLocked, match="Ask an administrator"):
         sign_in(sqlite_database)
+
+
+def test_a_hash_of_other_settings_is_renewed_at_the_next_sign_in(sqlite_database: Database) -> None:
+    """Else it would tell by its time that the account is there."""
+    amara, old = add_user(sqlite_database), PasswordHasher(time_cost=3, memory_cost=1024, parallelism=4).hash(PASSWORD)
+    with sqlite_database.write() as tx:
+        service.get_user(tx, amara.guid).password_hash = old
+    sign_in(sqlite_database)
+    with sqlite_database.read() as tx:
+        new = service.get_user(tx, amara.guid).password_hash
+    assert new is not None and extract_parameters(new) == extract_parameters(hashed())
+    assert PasswordHasher().verify(new, PASSWORD)
+    sign_in(sqlite_database)
+    with sqlite_database.read() as tx:
+        assert service.get_user(tx, amara.guid).password_hash == new
 
 
 def test_a_password_that_changes_while_it_is_checked_signs_nobody_in(

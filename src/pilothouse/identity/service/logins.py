@@ -54,6 +54,7 @@ def sign_in(
             tried = ResourceRef("user", user.id) if user else None
             record(tx, ANONYMOUS, "identity:login:failed", tried, after={"address": attempt.address})
         raise WrongPassword
+    renewed = passwords.renewed(password, user.password_hash)
     with database.write() as tx:
         now = tx.get(User, user.id)
         if now is None or now.password_hash != user.password_hash:
@@ -61,6 +62,7 @@ def sign_in(
         if now.locked:
             raise AccountLocked
         forget_attempt(tx, attempt)
+        now.password_hash = renewed or now.password_hash
         return begin_login(tx, now, address=attempt.address, user_agent=user_agent, rules=rules)
 
 

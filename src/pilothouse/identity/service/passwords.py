@@ -26,6 +26,17 @@ def hash_password(password: str) -> str:
         return _hasher.hash(_bytes(password))
 
 
+def renewed(password: str, hashed: str | None) -> str | None:
+    """A hash of today's settings for a password that was hashed by others; ``None`` where there is nothing to renew.
+
+    So every account costs the same to check before long, whether it is there or not.
+    """
+    try:
+        return hash_password(password) if hashed and _hasher.check_needs_rehash(hashed) else None
+    except InvalidHashError:
+        return None
+
+
 def matches(password: str, hashed: str | None) -> bool:
     """Whether the password fits; takes as long when there is no hash to compare with."""
     with _slots:
