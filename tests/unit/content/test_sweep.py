@@ -80,7 +80,7 @@ def test_the_newest_the_active_and_the_running_stay(engines: Any, content_id: in
 
 
 def test_no_question_compares_every_row_with_every_other(engines: Any, content_id: int) -> None:
-    """PostgreSQL keeps what a ``NOT IN`` names in memory only while it is small, and then compares row by row: for hours."""
+    """PostgreSQL keeps what a ``NOT IN`` names in memory only while it is small, and then compares row by row."""
     add(engines, content_id, b"bytes")
     with statements(engines.database) as sent:
         clean(engines, kept=0)

@@ -77,7 +77,7 @@ def _needless_folders(engines: ContentEngines) -> list[tuple[Path, int]]:
 def _needless_blobs(engines: ContentEngines) -> list[str]:
     """Digests that only deleted bundles name. The grace lets a bundle that is being added with the same bytes arrive.
 
-    Added up in one pass: a ``NOT IN`` over them would take PostgreSQL hours in a large company.
+    Added up in one pass: PostgreSQL compares each row with each other for a ``NOT IN`` over so many.
     """
     over = clock.now() - GRACE
     alive = Bundle.deleted_at.is_(None) & Content.deleted_at.is_(None)
