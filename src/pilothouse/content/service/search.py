@@ -90,13 +90,9 @@ def content_of_ids(tx: Tx, actor: Principal, stage: StageRef, *, ids: Sequence[i
     return [found[number] for number in ids if number in found]
 
 
-def count_content(
-    tx: Tx, actor: Principal, stage: StageRef, *, wanted: Wanted = EVERYTHING, limit: int | None = None
-) -> int:
-    """How many `list_content` would give without a limit; with a ``limit``, no more are counted than that."""
+def count_content(tx: Tx, actor: Principal, stage: StageRef, *, wanted: Wanted = EVERYTHING) -> int:
+    """How many `list_content` would give without a limit."""
     found = narrowed(visible(actor, stage, wanted.share), wanted).with_only_columns(Content.id)
-    if limit is not None:
-        found = found.order_by(Content.last_deployed_at.desc(), Content.id.desc()).limit(limit)
     return tx.scalar(select(func.count()).select_from(found.subquery())) or 0
 
 
