@@ -200,7 +200,7 @@ def visible(actor: Principal, stage: StageRef, share: Share = Share.VIEWER, *, f
     return alive.where(or_(Content.owner_id == actor.id, is_open, Content.id.in_(listed)))
 
 
-def visible_of(actor: Principal, stage: StageRef, ids: Collection[int | None]) -> Select[Any]:
+def visible_of(actor: Principal, stage: StageRef, ids: Collection[int | None] | Select[int]) -> Select[Any]:
     """The query of what ``actor`` may see of the content with these ids."""
     return visible(actor, stage, few=True).where(Content.id.in_(ids))
 

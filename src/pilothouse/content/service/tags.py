@@ -13,7 +13,7 @@ from pilothouse.base import clock
 from pilothouse.base.access import Permission, Principal, ResourceRef, require
 from pilothouse.base.errors import Conflict, Denied, Invalid, NotAuthenticated, NotFound
 from pilothouse.content.models import Content, ContentTag, Tag
-from pilothouse.content.service.content import visible
+from pilothouse.content.service.content import visible_of
 from pilothouse.db import Tx
 from pilothouse.stages import StageRef
 
@@ -119,7 +119,7 @@ def content_of_tag(tx: Tx, actor: Principal, stage: StageRef, tag: Tag) -> list[
     """What ``actor`` may see in this stage that has this tag or one below it, last deployed first."""
     _require_reader(actor)
     tagged = select(ContentTag.content_id).where(ContentTag.tag_id.in_(below(tag.id)))
-    chosen = visible(actor, stage, few=True).where(Content.id.in_(tagged))
+    chosen = visible_of(actor, stage, tagged)
     return list(tx.scalars(chosen.order_by(Content.last_deployed_at.desc(), Content.id.desc())))
 
 
