@@ -94,14 +94,18 @@ class Installation:
             self.wait_ready()
 
     def wait_ready(self) -> None:
+        """The server that was started says so: what it adopts answers before it is there to look after it."""
         deadline = time.monotonic() + READY_S
         while time.monotonic() < deadline:
             assert self.server is None or self.server.poll() is None, self.log()
             try:
-                if httpx.get(f"{self.url}/__api__/server_settings", timeout=2).status_code == 200:
+                said = json.loads((self.home / "run" / "ready").read_bytes())
+                if self.server is None or said["supervisor"] == self.server.pid:
+                    httpx.get(f"{self.url}/__api__/server_settings", timeout=2).raise_for_status()
                     return
-            except httpx.HTTPError:
-                time.sleep(0.05)
+            except (OSError, httpx.HTTPError):
+                pass
+            time.sleep(0.05)
         raise AssertionError(f"not ready in {READY_S} s: {self.log()}")
 
     def stop(self) -> None:
