@@ -23,7 +23,7 @@ def readings() -> dict[str, float | int | str]:
         "at": time.strftime("%H:%M:%S"),
         "machine": platform.node(),
         "cores": os.cpu_count() or 1,
-        "load": os.getloadavg()[0],
+        "load": round(os.getloadavg()[0], 2),
         "memory_free_mb": int(memory["MemAvailable"].split()[0]) // 1024,
         "memory_of_app_mb": int(status["VmRSS"].split()[0]) // 1024,
         "threads_of_app": int(status["Threads"]),

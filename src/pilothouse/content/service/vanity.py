@@ -107,7 +107,8 @@ def _make_room(tx: Tx, actor: Principal, other: Vanity, wanted: str, *, force: b
         leads = "other content"
         if holder is not None and may(actor, Permission.CONTENT_VIEW, resource_of(tx, holder)):
             leads = f"“{holder.title or holder.name}”"
-        raise VanityTaken(f"The path {wanted} clashes with {other.path}, which leads to {leads}. Choose another path.")
+        clash = f"leads to {leads} already" if other.path == wanted else f"clashes with {other.path}, which leads to {leads}"  # fmt: skip
+        raise VanityTaken(f"The path {wanted} {clash}. Choose another path.")
     require(actor, Permission.CONTENT_UPDATE, resource_of(tx, holder))
     _remove(tx, actor, holder, other)
 
