@@ -100,8 +100,8 @@ class Installation:
             assert self.server is None or self.server.poll() is None, self.log()
             try:
                 said = json.loads((self.home / "run" / "ready").read_bytes())
-                if self.server is None or said["supervisor"] == self.server.pid:
-                    httpx.get(f"{self.url}/__api__/server_settings", timeout=2).raise_for_status()
+                is_ours = self.server is None or said["supervisor"] == self.server.pid
+                if is_ours and httpx.get(f"{self.url}/__api__/server_settings", timeout=2).status_code == 200:
                     return
             except (OSError, httpx.HTTPError):
                 pass
