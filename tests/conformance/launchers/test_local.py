@@ -56,6 +56,31 @@ class Local(LauncherSuite):
         assert wait_for(launcher, spec.id, FINAL).state is JobState.LOST
         until(lambda: not lives(launcher.status(spec.id).pid or 0))
 
+    def test_variables_reach_the_job_whatever_else_is_open(self, jobs: Path) -> None:
+        """They come by a file whose number is the lowest free one, which may be the very number that it shall have."""
+        code = (
+            "import os, sys; from pathlib import Path; from dataclasses import replace\n"
+            "from pilothouse.launcher.contract import FINAL, JobSpec\n"
+            "from pilothouse.launcher.backends.local import LocalLauncher, LocalOptions\n"
+            "from pilothouse.testing.launcher import wait_for\n"
+            "jobs, sandbox, uid = sys.argv[1:]\n"
+            "launcher = LocalLauncher(LocalOptions(Path(jobs), sandbox=sandbox, packet_filter='off'))\n"
+            "made, numbers = os.memfd_create, []\n"
+            "os.memfd_create = lambda *words: numbers.append(made(*words)) or numbers[-1]\n"
+            "uid = int(uid) if uid else None\n"
+            "for place in range(14):\n"
+            "    spec = JobSpec(f'job{place}', ('/bin/sh', '-c', 'echo $SAID'), {'SAID': f'{place}'}, uid=uid, gid=uid)\n"
+            "    launcher.submit(spec)\n"
+            "    wait_for(launcher, spec.id, FINAL)\n"
+            "    assert [line.text for _, line in launcher.logs(spec.id)] == [str(place)], numbers\n"
+            "    os.open('/dev/null', os.O_RDONLY)\n"
+            "print(numbers)"
+        )
+        words = [sys.executable, "-c", code, str(jobs), self.sandbox, str(self.identity.get("uid", ""))]
+        done = subprocess.run(words, text=True, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert set(range(6, 16)) <= set(json.loads(done.stdout))
+
     def test_a_job_whose_folder_is_removed_leaves_nothing_behind(self, launcher: LocalLauncher, jobs: Path) -> None:
         mark = new_key()
         launcher.submit(self.spec(f"import time; time.sleep(60)  # {mark}"))

@@ -164,9 +164,9 @@ class Shim:
         if spec["bwrap"]:
             if spec.get("way", "user") == "user":
                 drop(spec)
-            info_w = os.dup(info_w)
+            info_w = fcntl.fcntl(info_w, fcntl.F_DUPFD, SECRET_FD + 1)
             os.dup2(self.secret_fd, SECRET_FD)  # one digit: the shell that reads it can close no other
-            os.set_inheritable(info_w, True)
+            os.set_inheritable(SECRET_FD, True)  # dup2 leaves a file that has this number already as it is
             fds = {"{info}": str(info_w), "{secret}": str(SECRET_FD)}
             argv = [fds.get(word, word) for word in spec["bwrap"]]
             os.execve(argv[0], argv + spec["argv"], {"PATH": "/usr/bin:/bin"})
