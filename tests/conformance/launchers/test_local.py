@@ -59,11 +59,10 @@ class Local(LauncherSuite):
     def test_variables_reach_the_job_whatever_else_is_open(self, jobs: Path) -> None:
         """They come by a file whose number is the lowest free one, which may be the very number that it shall have."""
         code = (
-            "import os, sys; from pathlib import Path; from dataclasses import replace\n"
+            "import os, sys; from pathlib import Path; jobs, sandbox, uid, *sys.path = sys.argv[1:]\n"
             "from pilothouse.launcher.contract import FINAL, JobSpec\n"
             "from pilothouse.launcher.backends.local import LocalLauncher, LocalOptions\n"
             "from pilothouse.testing.launcher import wait_for\n"
-            "jobs, sandbox, uid = sys.argv[1:]\n"
             "launcher = LocalLauncher(LocalOptions(Path(jobs), sandbox=sandbox, packet_filter='off'))\n"
             "made, numbers = os.memfd_create, []\n"
             "os.memfd_create = lambda *words: numbers.append(made(*words)) or numbers[-1]\n"
@@ -76,7 +75,7 @@ class Local(LauncherSuite):
             "    os.open('/dev/null', os.O_RDONLY)\n"
             "print(numbers)"
         )
-        words = [sys.executable, "-c", code, str(jobs), self.sandbox, str(self.identity.get("uid", ""))]
+        words = [sys.executable, "-c", code, str(jobs), self.sandbox, str(self.identity.get("uid", "")), *sys.path]
         done = subprocess.run(words, text=True, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
         assert set(range(6, 16)) <= set(json.loads(done.stdout))
